@@ -1,0 +1,9 @@
+"""The one base class of every error that a user can cause and can put right."""
+
+
+class SriqaError(ValueError):
+    """Something in the input, the weights or the settings is wrong.
+
+    The message names what was wrong, quotes it, and says the way out. The command line
+    prints it without a traceback.
+    """
