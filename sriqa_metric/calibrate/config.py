@@ -1,0 +1,224 @@
+"""A run's settings: TOML files with known keys, and `key=value` overrides."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import SriqaError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the data lies.
+
+    Parameters
+    ----------
+    sr : str
+        Folder of SR results, `<sr>/<method>/<content>.<extension>`.
+    ranking : str
+        Global ranking, CSV with columns `method` and `mu`; `ranking.csv` of `sr` when empty.
+    photos : str
+        Folder of pristine photos for the distortion ladders.
+    """
+
+    sr: str = ""
+    ranking: str = ""
+    photos: str = ""
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """What is kept out of training.
+
+    Parameters
+    ----------
+    contents : int
+        Contents held out, drawn by the seed.
+    methods : list of str
+        Methods held out by name.
+    photos : int
+        Photos held out.
+    """
+
+    contents: int = 15
+    methods: list[str] = field(default_factory=list)
+    photos: int = 100
+
+
+@dataclass(frozen=True)
+class QualityModelConfig:
+    """Training of q_w: a prior on frozen features, then fine-tuning of the whole network.
+
+    Parameters
+    ----------
+    prior_steps : int
+        Steps of the head on ladders of distortions, encoder frozen at ImageNet weights.
+    steps : int
+        Steps of fine-tuning; 0 keeps the prior.
+    crop : int
+        Side of the training crops in pixels, a multiple of 32.
+    contents : int
+        Contents a step, each with the results of every method.
+    photo_ladders, sr_ladders : int
+        Ladders of distortions a step, on photos and on SR results.
+    levels : int
+        Distorted versions in a ladder.
+    encoder_lr, head_lr, weight_decay : float
+        AdamW; the learning rates fall to zero along a cosine.
+    averaging : float
+        Decay of the moving average of the weights, which is what is kept.
+    """
+
+    prior_steps: int = 600
+    steps: int = 300
+    crop: int = 160
+    contents: int = 4
+    photo_ladders: int = 4
+    sr_ladders: int = 2
+    levels: int = 3
+    encoder_lr: float = 1.2e-4
+    head_lr: float = 5e-4
+    weight_decay: float = 1e-3
+    averaging: float = 0.98
+
+
+@dataclass(frozen=True)
+class RectifierConfig:
+    """Training of h_θ on cached features (stage 2).
+
+    Parameters
+    ----------
+    steps : int
+        Steps; 0 leaves the rectifier at the identity.
+    contents : int
+        B, contents of a group.
+    lr, weight_decay : float
+        AdamW.
+    group_weight : float
+        λ₂ of Eq. (6).
+    validate_every : int
+        Steps between validations; the best state on held-out contents is kept.
+    """
+
+    steps: int = 300
+    contents: int = 64
+    lr: float = 1e-3
+    weight_decay: float = 1e-3
+    group_weight: float = 1.0
+    validate_every: int = 20
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of a run, as they are written into its folder."""
+
+    metric: str
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    quality_model: QualityModelConfig = QualityModelConfig()
+    rectifier: RectifierConfig = RectifierConfig()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values."""
+        return asdict(self)
+
+
+_Section = TypeVar("_Section")
+
+
+def load_config(name_or_path: str, overrides: list[str] | None = None) -> RunConfig:
+    """Read a run's settings.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A config that ships with the package (`sriqa_lite`), or the path of a TOML file.
+    overrides : list of "section.key=value"
+        Values in TOML syntax; what is not TOML counts as a string.
+
+    Raises
+    ------
+    SriqaError
+        For a file that is missing or no TOML, and for a key or a value of the wrong kind.
+    """
+    values = _read(name_or_path)
+    for override in overrides or []:
+        _apply(values, override)
+    try:
+        base = RunConfig(metric=values.pop("metric"))
+    except KeyError:
+        raise SriqaError(f"{name_or_path}: the key 'metric' is missing") from None
+    return _filled(base, values, where="")
+
+
+def shipped_configs() -> list[str]:
+    """Names of the configs that ship with the package."""
+    folder = resources.files(__package__) / "configs"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def _read(name_or_path: str) -> dict[str, Any]:
+    if name_or_path in shipped_configs():
+        text = (resources.files(__package__) / "configs" / f"{name_or_path}.toml").read_text()
+    else:
+        try:
+            text = Path(name_or_path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise SriqaError(
+                f"{name_or_path}: {error.strerror}; give the path of a TOML file, "
+                f"or one of {', '.join(shipped_configs())}"
+            ) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SriqaError(f"{name_or_path}: not a TOML file: {error}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise SriqaError(f"override {override!r}: expected key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise SriqaError(f"override {override!r}: {section!r} is not a section")
+    values[last] = value
+
+
+def _filled(base: _Section, values: dict[str, Any], where: str) -> _Section:
+    """`base` with the values of a TOML table, each checked against the default's type."""
+    known = {entry.name: getattr(base, entry.name) for entry in fields(base)}  # type: ignore[arg-type]
+    changed = {}
+    for key, value in values.items():
+        if key not in known:
+            raise SriqaError(f"unknown setting {where}{key}; known: {', '.join(known)}")
+        default = known[key]
+        if hasattr(default, "__dataclass_fields__") and isinstance(value, dict):
+            changed[key] = _filled(default, value, f"{where}{key}.")
+        elif isinstance(default, float) and type(value) in (int, float):
+            changed[key] = float(value)
+        elif type(value) is type(default):
+            changed[key] = value
+        else:
+            kind = type(default).__name__
+            raise SriqaError(f"setting {where}{key}: expected {kind}, got {value!r}")
+    return replace(base, **changed)  # type: ignore[type-var]

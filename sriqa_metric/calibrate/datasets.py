@@ -1,0 +1,130 @@
+"""The images that training reads: SR results by method and content, and pristine photos."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SriqaError
+from ..images import as_float, read_image
+
+EXTENSIONS = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class SRResults:
+    """D: every method's result on every content, with the global ranking.
+
+    Parameters
+    ----------
+    methods : tuple of str
+        N methods, best first.
+    contents : tuple of str
+        Names of the contents, sorted.
+    mu : ndarray, (N,)
+        Global ranking.
+    paths : dict
+        (method, content) -> file.
+    """
+
+    methods: tuple[str, ...]
+    contents: tuple[str, ...]
+    mu: np.ndarray
+    paths: dict[tuple[str, str], Path]
+
+    def images(self, method: str) -> list[Path]:
+        """The method's results in the order of `contents`."""
+        return [self.paths[method, content] for content in self.contents]
+
+
+def read_ranking(path: Path) -> dict[str, float]:
+    """Read a global ranking, CSV with columns `method` and `mu`.
+
+    Raises
+    ------
+    SriqaError
+        For a missing file or column, a value that is no number, a method named twice, or fewer
+        than two methods.
+    """
+    ranking: dict[str, float] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            missing = {"method", "mu"} - set(reader.fieldnames or ())
+            if missing:
+                raise SriqaError(f"{path}: no column {sorted(missing)}; expected method,mu")
+            for row in reader:
+                name, text = row["method"], row["mu"]
+                try:
+                    mu = float(text)
+                except (TypeError, ValueError):
+                    mu = float("nan")
+                if not np.isfinite(mu):
+                    raise SriqaError(f"{path}: line {reader.line_num}: mu of {name!r} is {text!r}")
+                if name in ranking:
+                    raise SriqaError(f"{path}: line {reader.line_num}: {name!r} is named twice")
+                ranking[name] = mu
+    except OSError as error:
+        raise SriqaError(f"{path}: {error.strerror}; expected a CSV file method,mu") from None
+    if len(ranking) < 2:
+        raise SriqaError(f"{path}: a ranking needs at least two methods, found {len(ranking)}")
+    return ranking
+
+
+def read_sr_results(root: Path, ranking: Path) -> SRResults:
+    """Find the results of every ranked method, `<root>/<method>/<content>.<extension>`.
+
+    Folders of methods that the ranking does not name (the LR and HR images, say) are not read.
+
+    Raises
+    ------
+    SriqaError
+        If a method has no folder, or methods do not have the same contents; both are named.
+    """
+    mu = read_ranking(ranking)
+    methods = tuple(sorted(mu, key=lambda name: -mu[name]))
+    paths = {}
+    for method in methods:
+        folder = root / method
+        if not folder.is_dir():
+            raise SriqaError(f"{folder}: no such folder, but the ranking names {method!r}")
+        for path in folder.iterdir():
+            if path.suffix.lower() in EXTENSIONS:
+                paths[method, path.stem] = path
+    contents = tuple(sorted({content for _, content in paths}))
+    lacking = [f"{m}/{c}" for m in methods for c in contents if (m, c) not in paths]
+    if lacking:
+        shown = ", ".join(lacking[:5])
+        raise SriqaError(
+            f"{root}: every method needs the same contents; {len(lacking)} are missing: {shown}"
+        )
+    if not contents:
+        raise SriqaError(f"{root}: no images in the folders of {', '.join(methods)}")
+    return SRResults(methods, contents, np.array([mu[m] for m in methods]), paths)
+
+
+def find_images(root: Path) -> list[Path]:
+    """Image files of a folder, sorted by name.
+
+    Raises
+    ------
+    SriqaError
+        If there is no folder, or no image in it.
+    """
+    if not root.is_dir():
+        raise SriqaError(f"{root}: no such folder")
+    found = sorted(path for path in root.iterdir() if path.suffix.lower() in EXTENSIONS)
+    if not found:
+        raise SriqaError(f"{root}: no images; looked for {', '.join(sorted(EXTENSIONS))}")
+    return found
+
+
+def pixels(path: Path) -> np.ndarray:
+    """An image as (H, W, 3) uint8, as the distortions take it."""
+    image = read_image(path)
+    if image.is_floating_point():
+        image = (as_float(image) * 255).round().byte()
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())

@@ -1,0 +1,123 @@
+"""Codes of many images through a frozen quality model: computed once, used in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..crops import CropPolicy, read_crops
+from ..images import read_image
+from ..metric import CalibratedMetric
+from .datasets import SRResults, pixels
+from .distortions import DISTORTIONS, ON_SR, ladder
+
+_Item = TypeVar("_Item")
+
+
+def _tracked(items: Sequence[_Item], description: str) -> Iterator[_Item]:
+    """The items, with a progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description, console=Console(stderr=True))
+
+
+@torch.inference_mode()
+def image_codes(metric: CalibratedMetric, paths: Sequence[Path], policy: CropPolicy) -> Tensor:
+    """Codes of images averaged over their test crops.
+
+    Parameters
+    ----------
+    metric : CalibratedMetric
+    paths : sequence of n files
+    policy : CropPolicy
+
+    Returns
+    -------
+    Tensor, (n, C), float32, on the CPU
+    """
+
+    def crops_of(path: Path) -> Tensor:
+        return read_crops(read_image(path), policy)
+
+    with ThreadPoolExecutor(2) as pool:
+        crops = _ahead(pool, crops_of, _tracked(paths, "features"))
+        return torch.stack([metric.encode(x.to(metric.device)).mean(0).cpu() for x in crops])
+
+
+def _ahead(pool: ThreadPoolExecutor, work, items: Iterable, depth: int = 8) -> Iterator:  # type: ignore[no-untyped-def, type-arg]
+    """`map(work, items)` in order, a few items ahead of the reader."""
+    from collections import deque
+
+    waiting: deque = deque()  # type: ignore[type-arg]
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > depth:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def sr_codes(metric: CalibratedMetric, sr: SRResults, policy: CropPolicy) -> Tensor:
+    """Codes of every SR result, (N methods, contents, C)."""
+    flat = image_codes(metric, [p for m in sr.methods for p in sr.images(m)], policy)
+    return flat.view(len(sr.methods), len(sr.contents), -1)
+
+
+def window_of(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Top-left corner of a random `size`-sided window of (H, W, 3) pixels."""
+    height, width = image.shape[:2]
+    return int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+
+
+def random_ladder(
+    path: Path, size: int, levels: int, on_sr: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """A random window of an image at rising strength of a random distortion.
+
+    Returns
+    -------
+    ndarray, (levels + 1, size, size, 3), uint8
+        Best first; mirrored or not, by chance.
+    """
+    image = pixels(path)
+    top, left = window_of(image, size, rng)
+    window = image[top : top + size, left : left + size]
+    if rng.random() < 0.5:
+        window = window[:, ::-1]
+    names = ON_SR if on_sr else tuple(DISTORTIONS)
+    return ladder(np.ascontiguousarray(window), names[rng.integers(len(names))], levels, rng)
+
+
+def as_crops(images: np.ndarray, device: torch.device) -> Tensor:
+    """(M, H, W, 3) uint8 pixels -> (M, 3, H, W) float32 in [0, 1], channels last in memory."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+
+
+@torch.inference_mode()
+def ladder_codes(
+    metric: CalibratedMetric, paths: Sequence[Path], levels: int, on_sr: bool, seed: int
+) -> Tensor:
+    """Codes of one random ladder on every image.
+
+    Returns
+    -------
+    Tensor, (n, levels + 1, C), float32, on the CPU
+        Best first. The ladder of an image depends on the seed and its place in `paths` alone.
+    """
+    size = metric.policy.size
+
+    def make(index: int) -> np.ndarray:
+        return random_ladder(
+            paths[index], size, levels, on_sr, np.random.default_rng([seed, index])
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        made = _ahead(pool, make, _tracked(range(len(paths)), "ladders"))
+        return torch.stack([metric.encode(as_crops(x, metric.device)).cpu() for x in made])

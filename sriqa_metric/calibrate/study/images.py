@@ -1,0 +1,205 @@
+"""The images of a study, as the browser gets them: listed files only, under opaque names.
+
+Every image is decoded and sent as an 8-bit RGB PNG without metadata, so that each browser shows
+the same pixels and neither name nor file tells which SR method made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ...errors import SriqaError
+from .pairs import Pair, join_named
+
+OBVIOUS_FACTOR = 8
+_CACHE_BYTES = 256 << 20
+_Key = tuple[str, str]  # what it shows: result | obvious | input WxH; path relative to the root
+
+
+class StudyImages:
+    """All images that a study may show.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    root : Path
+        Folder that the paths of the pairs are relative to; no image may lie outside it.
+    secret : str
+        Makes the opaque names; the same secret gives the same names after a restart.
+
+    Attributes
+    ----------
+    sizes : list of (int, int)
+        Width and height of the two results of each pair.
+    textured : list of (int, str)
+        Pair index and side (a | b) of the results that differ most from their degraded version:
+        those fit for obvious pairs.
+
+    Raises
+    ------
+    SriqaError
+        Naming the images that are missing, outside of the root or unreadable, and the pairs whose
+        two results differ in size.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], root: Path, secret: str) -> None:
+        self._secret = secret.encode()
+        self._files = _resolve(_paths(pairs), root)
+        checked = _check(self._files)
+        self.sizes = []
+        problems = []
+        for pair in pairs:
+            size, other = checked[pair.image_a][0], checked[pair.image_b][0]
+            if size != other:
+                problems.append(
+                    f"pair {pair.pair!r}: {pair.image_a} is {size[0]}x{size[1]}, "
+                    f"{pair.image_b} is {other[0]}x{other[1]}"
+                )
+            self.sizes.append(size)
+        if problems:
+            raise SriqaError(f"results of a pair differ in size: {join_named(problems)}")
+        results = [
+            (index, side, checked[path][1])
+            for index, pair in enumerate(pairs)
+            for side, path in (("a", pair.image_a), ("b", pair.image_b))
+        ]
+        middle = float(np.median([loss for _, _, loss in results]))
+        self.textured = [(index, side) for index, side, loss in results if loss >= middle]
+        self._keys: dict[str, _Key] = {}
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+        for pair, (width, height) in zip(pairs, self.sizes, strict=True):
+            keys = [(kind, p) for kind in ("result", "obvious") for p in (pair.image_a, pair.image_b)]
+            if pair.image_lr:
+                keys.append((f"input {width}x{height}", pair.image_lr))
+            self._keys |= {self._name(key): key for key in keys}
+
+    def result(self, path: str, degraded: bool = False) -> str:
+        """Opaque name of an SR result, or of its degraded version."""
+        return self._name(("obvious" if degraded else "result", path))
+
+    def input(self, path: str, size: tuple[int, int]) -> str:
+        """Opaque name of an LR input, enlarged to the size of its results."""
+        return self._name((f"input {size[0]}x{size[1]}", path))
+
+    def _name(self, key: _Key) -> str:
+        return hmac.new(self._secret, "\0".join(key).encode(), hashlib.sha256).hexdigest()[:32]
+
+    def png(self, name: str) -> bytes | None:
+        """The image of an opaque name; None where there is no such name.
+
+        Raises
+        ------
+        SriqaError
+            For a file that was readable at the start and no longer is.
+        """
+        key = self._keys.get(name)
+        if key is None:
+            return None
+        with self._lock:
+            if name in self._cache:
+                self._cache.move_to_end(name)
+                return self._cache[name]
+        data = self._render(*key)
+        with self._lock:
+            self._cache[name] = data
+            while len(self._cache) > 1 and sum(map(len, self._cache.values())) > _CACHE_BYTES:
+                self._cache.popitem(last=False)
+        return data
+
+    def _render(self, kind: str, path: str) -> bytes:
+        file = self._files[path]
+        if file.resolve() != file:
+            raise SriqaError(f"{path}: is a link now; it was a file when the study started")
+        image = _decode(file)
+        if kind == "obvious":
+            image = degrade(image)
+        elif kind != "result":
+            width, height = kind.split()[1].split("x")
+            image = image.resize((int(width), int(height)), Image.Resampling.BICUBIC)
+        stream = io.BytesIO()
+        image.save(stream, "PNG", compress_level=3)
+        return stream.getvalue()
+
+
+def degrade(image: Image.Image) -> Image.Image:
+    """The same image without its details: 8 times smaller and enlarged again."""
+    width, height = image.size
+    small = (max(1, width // OBVIOUS_FACTOR), max(1, height // OBVIOUS_FACTOR))
+    return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
+
+
+def _paths(pairs: Iterable[Pair]) -> list[str]:
+    paths = [path for pair in pairs for path in (pair.image_a, pair.image_b, pair.image_lr) if path]
+    return list(dict.fromkeys(paths))
+
+
+def _resolve(paths: Sequence[str], root: Path) -> dict[str, Path]:
+    """The file of each path; symbolic links are followed and must stay inside of the root."""
+    try:
+        root = root.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise SriqaError(f"{root}: folder of images cannot be read: {error}") from error
+    files: dict[str, Path] = {}
+    problems = []
+    for path in paths:
+        try:
+            file = (root / path).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL character
+            problems.append(f"{path!r} is missing")
+            continue
+        if not file.is_relative_to(root):
+            problems.append(f"{path!r} is outside of it")
+        elif not file.is_file():
+            problems.append(f"{path!r} is no file")
+        files[path] = file
+    if problems:
+        raise SriqaError(f"images under {root}: {join_named(problems)}")
+    return files
+
+
+def _check(files: dict[str, Path]) -> dict[str, tuple[tuple[int, int], float]]:
+    """Decode every file once: its size, and how much it differs from its degraded version."""
+
+    def check(path: str) -> tuple[tuple[int, int], float] | str:
+        try:
+            image = _decode(files[path])
+        except SriqaError as error:
+            return str(error)
+        difference = np.asarray(image, np.float32) - np.asarray(degrade(image), np.float32)
+        return image.size, float(np.sqrt((difference**2).mean()))
+
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(files, pool.map(check, files), strict=True))
+    problems = [value for value in found.values() if isinstance(value, str)]
+    if problems:
+        raise SriqaError(f"images cannot be read: {join_named(problems)}")
+    return {path: value for path, value in found.items() if not isinstance(value, str)}
+
+
+def _decode(file: Path) -> Image.Image:
+    """An image file as 8-bit RGB: EXIF orientation applied, transparency composited on white."""
+    try:
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise SriqaError(f"{file}: {error}") from error
+    if image.mode.startswith("I;16") or image.mode == "I":
+        deep = np.asarray(image, np.float64) / 257.0
+        image = Image.fromarray(np.clip(np.rint(deep), 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")

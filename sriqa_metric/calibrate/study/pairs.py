@@ -1,0 +1,102 @@
+"""`pairs.csv`: the image pairs that a study asks about, each image checked before it starts."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ...errors import SriqaError
+
+REQUIRED = ("pair", "content", "method_a", "method_b", "image_a", "image_b")
+OPTIONAL = ("image_lr", "group", "d1", "d2", "k")
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line of `pairs.csv`; paths are relative to the folder of images.
+
+    Parameters
+    ----------
+    pair : str
+        Its name, unique in the file.
+    content, method_a, method_b : str
+    image_a, image_b : str
+        The two SR results.
+    image_lr : str
+        The LR input; empty where there is none.
+    group, d1, d2, k : str
+        How the pair was selected; kept as written, empty where unknown.
+    """
+
+    pair: str
+    content: str
+    method_a: str
+    method_b: str
+    image_a: str
+    image_b: str
+    image_lr: str = ""
+    group: str = ""
+    d1: str = ""
+    d2: str = ""
+    k: str = ""
+
+    def row(self) -> dict[str, str]:
+        """Column names and values."""
+        return asdict(self)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Read the pairs of a study.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file with the columns `pair`, `content`, `method_a`, `method_b`, `image_a` and
+        `image_b`; `image_lr`, `group`, `d1`, `d2` and `k` may be missing. Others are not read.
+
+    Raises
+    ------
+    SriqaError
+        For a file that cannot be read, a missing column, an empty value, a pair of a method with
+        itself, and a pair that is listed twice.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = reader.fieldnames or []
+            missing = [name for name in REQUIRED if name not in columns]
+            if missing:
+                raise SriqaError(f"{path}: no column {', '.join(missing)}; found {columns}")
+            lines = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SriqaError(f"{path}: cannot be read: {error}") from error
+    if not lines:
+        raise SriqaError(f"{path}: no pairs")
+    pairs: list[Pair] = []
+    names: dict[str, int] = {}
+    images: dict[frozenset[str], int] = {}
+    for line, row in lines:
+        values = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
+        empty = [name for name in REQUIRED if not values[name]]
+        if empty:
+            raise SriqaError(f"{path}: line {line}: {', '.join(empty)} is empty")
+        pair = Pair(**values)
+        if pair.method_a == pair.method_b:
+            raise SriqaError(f"{path}: line {line}: {pair.method_a!r} is compared with itself")
+        if pair.image_a == pair.image_b:
+            raise SriqaError(f"{path}: line {line}: both images are {pair.image_a!r}")
+        both = frozenset((pair.image_a, pair.image_b))
+        for known, key in ((names, pair.pair), (images, both)):
+            first = known.setdefault(key, line)  # type: ignore[attr-defined]
+            if first != line:
+                raise SriqaError(f"{path}: line {line}: pair {pair.pair!r} is also line {first}")
+        pairs.append(pair)
+    return pairs
+
+
+def join_named(problems: list[str]) -> str:
+    """The first few of a list of problems, and how many more there are."""
+    more = len(problems) - _NAMED
+    return "; ".join(problems[:_NAMED]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,207 @@
+"""Which windows of an image are read, and reading only those.
+
+The windows are chosen by integer arithmetic on a regular grid; the image is never unfolded. An
+image whose short side is below the window is enlarged, but only where a window looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import SriqaError
+
+
+@dataclass(frozen=True)
+class CropPolicy:
+    """How an image is cut into crops; stored with the weights.
+
+    Parameters
+    ----------
+    size : int
+        Side of a square crop, in pixels.
+    number : int
+        Crops per image; an image whose grid has fewer windows gives each of them once.
+    stride, wide_stride : int
+        Step of the grid in pixels: `stride`, or `wide_stride` along a side of `wide` or more.
+    wide : int
+        Side length in pixels from which `wide_stride` is used.
+    """
+
+    size: int = 224
+    number: int = 15
+    stride: int = 32
+    wide_stride: int = 48
+    wide: int = 1024
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise SriqaError(f"crop policy: {name} must be a positive integer, not {value!r}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CropPolicy:
+        """Build from stored values; unknown or missing names are a `SriqaError`."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise SriqaError(f"crop policy: {error}, in {values!r}") from None
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain values, as they are stored with the weights."""
+        return asdict(self)
+
+
+def enlarged_size(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width after enlarging until the short side is `size`; never reduced."""
+    short = min(height, width)
+    if short >= size:
+        return height, width
+    return (
+        max(size, round(height * size / short)),
+        max(size, round(width * size / short)),
+    )
+
+
+def grid(length: int, policy: CropPolicy) -> list[int]:
+    """First pixels of every window along a side of `length` >= `policy.size`, last edge included."""
+    stride = policy.wide_stride if length >= policy.wide else policy.stride
+    last = length - policy.size
+    starts = list(range(0, last + 1, stride))
+    if starts[-1] != last:
+        starts.append(last)
+    return starts
+
+
+def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
+    """Top-left corners of the crops of an image, in reading order.
+
+    The crops lie on as many rows of the grid as fit the shape of the image, the same number (or
+    one less) on each row, and both rows and columns run from edge to edge.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image in pixels, after `enlarged_size`.
+    policy : CropPolicy
+
+    Returns
+    -------
+    list of (top, left)
+        `min(policy.number, windows of the grid)` different corners.
+    """
+    tops, lefts = grid(height, policy), grid(width, policy)
+    if len(tops) * len(lefts) <= policy.number:
+        return [(top, left) for top in tops for left in lefts]
+    rows = _row_count(len(tops), len(lefts), height / width, policy.number)
+    found = []
+    for row in range(rows):
+        count = policy.number * (row + 1) // rows - policy.number * row // rows
+        top = tops[_spread(row, rows, len(tops))]
+        found += [(top, lefts[_spread(column, count, len(lefts))]) for column in range(count)]
+    return found
+
+
+def _row_count(rows: int, columns: int, aspect: float, number: int) -> int:
+    """How many of `rows` grid rows are used, so that crops lie about as dense in both directions.
+
+    At least two rows and two crops on a row where there are as many: both edges are then reached.
+    """
+    fewest = max(-(-number // columns), min(2, rows, number))
+    most = min(rows, number // min(2, columns, number))
+    return max(fewest, min(most, round((number * aspect) ** 0.5)))
+
+
+def _spread(index: int, count: int, available: int) -> int:
+    """The `index`-th of `count` positions spread evenly from the first to the last available."""
+    if count == 1:
+        return (available - 1) // 2
+    return (index * (available - 1) + (count - 1) // 2) // (count - 1)
+
+
+def read_crops(image: Tensor, policy: CropPolicy) -> Tensor:
+    """Cut the crops out of one image.
+
+    Parameters
+    ----------
+    image : Tensor, (3, H, W)
+        uint8, or float in [0, 1]. Differentiable when float.
+    policy : CropPolicy
+
+    Returns
+    -------
+    Tensor, (K, 3, size, size), float in [0, 1]
+        float32 for uint8 images, else of the dtype of the image; on the image's device.
+    """
+    return read_windows(image, _corners_of(image, policy), policy.size)
+
+
+def _corners_of(image: Tensor, policy: CropPolicy) -> list[tuple[int, int]]:
+    height, width = image.shape[-2:]
+    return corners(*enlarged_size(height, width, policy.size), policy)
+
+
+def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tensor:
+    """Cut `size`-sided windows out of one image, at corners of the image after `enlarged_size`.
+
+    Parameters
+    ----------
+    image : Tensor, (3, H, W)
+        uint8, or float in [0, 1].
+    where : list of (top, left)
+    size : int
+
+    Returns
+    -------
+    Tensor, (len(where), 3, size, size), float in [0, 1]
+    """
+    height, width = image.shape[-2:]
+    tall, wide = enlarged_size(height, width, size)
+    if (tall, wide) == (height, width):
+        windows = torch.stack([image[:, t : t + size, x : x + size] for t, x in where])
+        return _unit_float(windows)
+    return torch.stack([_enlarged_window(image, (tall, wide), corner, size) for corner in where])
+
+
+def _unit_float(pixels: Tensor) -> Tensor:
+    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+
+
+def _enlarged_window(
+    image: Tensor, target: tuple[int, int], corner: tuple[int, int], size: int
+) -> Tensor:
+    """One window of the bicubic enlargement of `image` to `target`, clipped to [0, 1]."""
+    height, width = image.shape[-2:]
+    rows, row_weights = _cubic_taps(height, target[0], corner[0], size, image.device)
+    columns, column_weights = _cubic_taps(width, target[1], corner[1], size, image.device)
+    first, past = int(columns.min()), int(columns.max()) + 1
+    source = _unit_float(image[:, :, first:past][:, rows])  # (3, size, 4, columns read)
+    lines = torch.einsum("crtw,rt->crw", source, row_weights.to(source))
+    window = torch.einsum("crst,st->crs", lines[:, :, columns - first], column_weights.to(source))
+    return window.clamp(0, 1)
+
+
+def _cubic_taps(
+    length: int, target: int, start: int, count: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Source pixels and weights of `count` samples from `start` on, of bicubic `length`->`target`.
+
+    The kernel and the half-pixel grid of torch's `interpolate(mode="bicubic")`, antialias off.
+
+    Returns
+    -------
+    Tensor, (count, 4), int64 and Tensor, (count, 4), float64
+    """
+    position = (torch.arange(start, start + count, dtype=torch.float64) + 0.5) * length / target
+    position = position - 0.5
+    base = position.floor()
+    taps = base[:, None] + torch.arange(-1, 3)
+    distance = (position[:, None] - taps).abs()
+    a = -0.75
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    weights = torch.where(distance <= 1, near, far)
+    return taps.long().clamp(0, length - 1).to(device), weights.to(device)

@@ -1,0 +1,216 @@
+"""One strict file format for calibrated metrics: safetensors with a JSON description.
+
+A file is used whole or not at all: every tensor that the metric needs is there, in its shape and
+finite, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .catalog import MetricSpec, find_spec
+from .crops import CropPolicy
+from .errors import SriqaError
+from .metric import CalibratedMetric
+from .rectifier import Rectifier
+
+FORMAT_VERSION = 1
+_KEY = "sriqa"  # the one entry of the safetensors metadata
+_REQUIRED = ("format_version", "metric", "encoder", "crop_policy", "training_data", "licence")
+_MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
+
+
+class WeightsError(SriqaError):
+    """A weights file that is missing, damaged or made for something else."""
+
+
+def load(
+    metric: str = "sriqa_lite",
+    weights: str | os.PathLike[str] | None = None,
+    device: str | torch.device = "cpu",
+) -> CalibratedMetric:
+    """Make a metric that is ready to score.
+
+    Parameters
+    ----------
+    metric : str
+        Name from the catalogue.
+    weights : path, optional
+        A weights file to use instead of the bundled one.
+    device : str or torch.device
+
+    Returns
+    -------
+    CalibratedMetric
+
+    Raises
+    ------
+    SriqaError
+        For an unknown metric or device, and for weights that are missing or wrong.
+    """
+    spec = find_spec(metric)
+    path = Path(weights) if weights is not None else spec.bundled
+    if path is None:
+        raise WeightsError(f"{metric}: no weights are bundled; give a weights file")
+    return read_weights(path, spec).to(_device(device))
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise SriqaError(f"unknown device {device!r}; use 'cpu' or 'cuda'") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise SriqaError(f"device {str(chosen)!r}: this torch sees no CUDA device; use 'cpu'")
+    return chosen
+
+
+def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
+    """Read a weights file of a metric.
+
+    Parameters
+    ----------
+    path : Path
+    spec : MetricSpec
+        The metric that the file must be for.
+
+    Returns
+    -------
+    CalibratedMetric
+        On the CPU, float32.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, is no weights file of this metric and format version, or if a
+        tensor is missing, unknown, of another shape or not finite.
+    """
+    tensors, description = read_file(path)
+    if description["metric"] != spec.name:
+        raise WeightsError(f"{path}: weights of {description['metric']!r}, not of {spec.name!r}")
+    with torch.device("meta"):
+        parts = nn.ModuleDict(
+            {"quality_model": spec.build(), "rectifier": Rectifier(spec.build().feature_dim)}  # type: ignore[dict-item]
+        )
+    _check(tensors, parts.state_dict(), path)
+    parts.load_state_dict(tensors, assign=True)
+    return CalibratedMetric(
+        spec.name,
+        parts["quality_model"],  # type: ignore[arg-type]
+        parts["rectifier"],  # type: ignore[arg-type]
+        CropPolicy.from_dict(description["crop_policy"]),
+        weights_id(path),
+    )
+
+
+def read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors (as float32) and description of a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read, is no safetensors file, or its description is not ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with path.open("rb") as stream:
+            header = int.from_bytes(stream.read(8), "little")
+        if header > _MAX_HEADER:
+            raise WeightsError(f"{path}: not a weights file: it claims a header of {header} bytes")
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        reason = error.strerror or error
+        raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a whole safetensors file: {error}") from None
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise WeightsError(f"{path}: tensor {name!r} is {tensor.dtype}, not floating point")
+    return {name: tensor.float() for name, tensor in tensors.items()}, _description(metadata, path)
+
+
+def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(metadata[_KEY])
+        missing = [key for key in _REQUIRED if key not in description]
+    except (KeyError, TypeError, ValueError):
+        raise WeightsError(f"{path}: no description {_KEY!r} in the header; not ours") from None
+    if missing:
+        raise WeightsError(f"{path}: the description lacks {', '.join(missing)}")
+    if description["format_version"] != FORMAT_VERSION:
+        raise WeightsError(
+            f"{path}: format version {description['format_version']!r}, but this package reads "
+            f"{FORMAT_VERSION}; update sriqa-metric"
+        )
+    return description
+
+
+def _check(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    missing = sorted(expected.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - expected.keys())
+    if missing or unknown:
+        found = [f"{len(missing)} tensors missing ({missing[0]!r}, …)"] if missing else []
+        found += [f"{len(unknown)} unknown ({unknown[0]!r}, …)"] if unknown else []
+        raise WeightsError(f"{path}: {' and '.join(found)}")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
+            raise WeightsError(f"{path}: tensor {name!r} has shape {shapes}")
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinite values")
+
+
+def weights_id(path: Path) -> str:
+    """What identifies a weights file: the first 12 digits of its SHA-256."""
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def save_weights(path: Path, metric: CalibratedMetric, record: dict[str, Any]) -> None:
+    """Write a calibrated metric as float16 safetensors.
+
+    Parameters
+    ----------
+    path : Path
+        Written under another name first, then moved here, so a file is never half there.
+    metric : CalibratedMetric
+        With a rectifier.
+    record : dict
+        `training_data`, and whatever else describes how the weights were made; plain JSON values.
+
+    Raises
+    ------
+    WeightsError
+        If a value does not fit float16.
+    """
+    from safetensors.torch import save_file
+
+    from . import __version__
+
+    spec = find_spec(metric.name)
+    state = {name: tensor.cpu() for name, tensor in metric.state_dict().items()}
+    tensors = {name: tensor.half().contiguous() for name, tensor in state.items()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{path}: tensor {name!r} does not fit float16")
+    description = {
+        "format_version": FORMAT_VERSION,
+        "metric": metric.name,
+        "encoder": spec.encoder,
+        "crop_policy": metric.policy.to_dict(),
+        "licence": spec.licence,
+        "package_version": __version__,
+        **record,
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={_KEY: json.dumps(description, sort_keys=True)})
+    os.replace(partial, path)
