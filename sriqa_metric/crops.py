@@ -67,7 +67,7 @@ def enlarged_size(height: int, width: int, size: int) -> tuple[int, int]:
 
 
 def grid(length: int, policy: CropPolicy) -> list[int]:
-    """First pixels of every window along a side of `length` >= `policy.size`, last edge included."""
+    """First pixel of every window along a side of at least `policy.size`, last edge included."""
     stride = policy.wide_stride if length >= policy.wide else policy.stride
     last = length - policy.size
     starts = list(range(0, last + 1, stride))

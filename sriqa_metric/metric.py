@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -80,9 +80,9 @@ class CalibratedMetric(nn.Module):
         # On a CPU the maps of four crops still fit its cache; measured in benchmarks/score.py.
         return 4 if self.device.type == "cpu" else 240
 
-    def encode(self, crops: Tensor) -> Tensor:
-        """Crops (M, 3, size, size) -> codes (M, C), as many crops at once as are fast."""
-        parts = crops.split(self.crops_per_pass)
+    def encode(self, crops: Tensor, at_once: int | None = None) -> Tensor:
+        """Crops (M, 3, size, size) -> codes (M, C), by default as many at once as are fast."""
+        parts = crops.split(at_once or self.crops_per_pass)
         return torch.cat([self.quality_model.encode(part) for part in parts])
 
     def read(self, codes: Tensor) -> Tensor:
@@ -117,9 +117,7 @@ class CalibratedMetric(nn.Module):
             codes.append(self.encode(crops).mean(0))
         return self.read(torch.stack(codes)).unsqueeze(1)
 
-    def score(
-        self, images: ImageLike | Sequence[ImageLike], **options: Any
-    ) -> float | list[float]:
+    def score(self, images: ImageLike | Sequence[ImageLike]) -> float | list[float]:
         """Score one image or a list of images of any kind and size.
 
         Parameters
@@ -156,6 +154,6 @@ def _checked(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise SriqaError(f"expected floats in [0, 1], got {images.dtype}; divide 8-bit by 255")
     low, high = (value.item() for value in images.detach().aminmax())
-    if not (0 <= low and high <= 1):
+    if not (low >= 0 and high <= 1):  # also when NaN
         raise SriqaError(f"expected values in [0, 1], got {low:g} to {high:g}")
     return images

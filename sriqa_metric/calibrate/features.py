@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..crops import CropPolicy, read_crops
-from ..images import read_image
+from ..crops import CropPolicy
+from ..errors import SriqaError
 from ..metric import CalibratedMetric
+from ..scoring import code_stream, map_ahead
 from .datasets import SRResults, pixels
 from .distortions import DISTORTIONS, ON_SR, ladder
+
+if TYPE_CHECKING:
+    from ..metric import ImageLike
 
 _Item = TypeVar("_Item")
 
@@ -25,43 +29,36 @@ def _tracked(items: Sequence[_Item], description: str) -> Iterator[_Item]:
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(items, description, console=Console(stderr=True))
+    console = Console(stderr=True)
+    yield from track(items, description, console=console, disable=not console.is_terminal)
 
 
-@torch.inference_mode()
-def image_codes(metric: CalibratedMetric, paths: Sequence[Path], policy: CropPolicy) -> Tensor:
+def image_codes(
+    metric: CalibratedMetric, images: Sequence[ImageLike], policy: CropPolicy
+) -> Tensor:
     """Codes of images averaged over their test crops.
 
     Parameters
     ----------
     metric : CalibratedMetric
-    paths : sequence of n files
+    images : sequence of n files or images
     policy : CropPolicy
 
     Returns
     -------
     Tensor, (n, C), float32, on the CPU
+
+    Raises
+    ------
+    SriqaError
+        For the first file that cannot be read.
     """
-
-    def crops_of(path: Path) -> Tensor:
-        return read_crops(read_image(path), policy)
-
-    with ThreadPoolExecutor(2) as pool:
-        crops = _ahead(pool, crops_of, _tracked(paths, "features"))
-        return torch.stack([metric.encode(x.to(metric.device)).mean(0).cpu() for x in crops])
-
-
-def _ahead(pool: ThreadPoolExecutor, work, items: Iterable, depth: int = 8) -> Iterator:  # type: ignore[no-untyped-def, type-arg]
-    """`map(work, items)` in order, a few items ahead of the reader."""
-    from collections import deque
-
-    waiting: deque = deque()  # type: ignore[type-arg]
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) > depth:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    codes = []
+    for code in code_stream(metric, _tracked(images, "features"), policy):
+        if isinstance(code, SriqaError):
+            raise code
+        codes.append(code.cpu())
+    return torch.stack(codes)
 
 
 def sr_codes(metric: CalibratedMetric, sr: SRResults, policy: CropPolicy) -> Tensor:
@@ -119,5 +116,5 @@ def ladder_codes(
         )
 
     with ThreadPoolExecutor(2) as pool:
-        made = _ahead(pool, make, _tracked(range(len(paths)), "ladders"))
+        made = map_ahead(pool, make, _tracked(range(len(paths)), "ladders"), depth=8)
         return torch.stack([metric.encode(as_crops(x, metric.device)).cpu() for x in made])

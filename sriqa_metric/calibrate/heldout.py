@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..crops import read_crops
 from ..metric import CalibratedMetric
 from .agreement import image_pairs_right, method_srcc, pairs_right, severity_right
 from .datasets import pixels
 from .distortions import recompressed
-from .features import ladder_codes, sr_codes
+from .features import image_codes, ladder_codes, sr_codes
 
 if TYPE_CHECKING:
     from .runs import Data
@@ -40,14 +39,12 @@ class HeldOut:
         self.unseen = {i for i, m in enumerate(held.methods) if m not in data.train.methods}
         self.results = sr_codes(metric, held, metric.policy)
         self.ladders = ladder_codes(metric, data.held_photos, _LEVELS, on_sr=False, seed=seed)
-        with torch.inference_mode():
-            self.traced = torch.stack(
-                [
-                    _codes(metric, recompressed(pixels(path), "WEBP", _TRACE_QUALITY))
-                    for method in held.methods
-                    for path in held.images(method)
-                ]
-            ).view_as(self.results)
+        compressed = [
+            recompressed(pixels(path), "WEBP", _TRACE_QUALITY)
+            for method in held.methods
+            for path in held.images(method)
+        ]
+        self.traced = image_codes(metric, compressed, metric.policy).view_as(self.results)
 
     def figures(self, metric: CalibratedMetric) -> dict[str, float]:
         """Agreement with the ranking and with certain orders.
@@ -72,11 +69,6 @@ class HeldOut:
         found["severity"] = severity_right(_scores(metric, self.ladders))
         found["trace"] = float((_scores(metric, self.traced) > scores).mean())
         return found
-
-
-def _codes(metric: CalibratedMetric, image: np.ndarray) -> Tensor:
-    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(metric.device)
-    return metric.encode(read_crops(tensor, metric.policy)).mean(0).cpu()
 
 
 @torch.inference_mode()

@@ -37,14 +37,15 @@ def imagenet_encoder() -> LiteEncoder:
     """`LiteEncoder` with ImageNet weights, every batch norm folded into its convolution.
 
     The checkpoint lists each convolution followed by its batch norm, in the order in which the
-    network applies them, which is also the order of `LiteEncoder`'s modules.
+    network applies them, which is also the order of `LiteEncoder`'s modules; the last one, the
+    classifier's, is not needed.
     """
     state = torch.load(imagenet_file(), map_location="cpu", weights_only=True)
     names = [name for name, tensor in state.items() if tensor.dim() == 4]
     norms = [name.removesuffix(".running_mean") for name in state if name.endswith("running_mean")]
     encoder = LiteEncoder()
     convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv2d)]
-    for convolution, name, norm in zip(convolutions, names, norms):
+    for convolution, name, norm in zip(convolutions, names[:-1], norms[:-1], strict=True):
         weight, bias = fuse_conv_bn_weights(
             state[name],
             None,
@@ -54,8 +55,5 @@ def imagenet_encoder() -> LiteEncoder:
             state[f"{norm}.weight"],
             state[f"{norm}.bias"],
         )
-        with torch.no_grad():
-            convolution.weight.copy_(weight)
-            if convolution.bias is not None:
-                convolution.bias.copy_(bias)
+        convolution.load_state_dict({"weight": weight, "bias": bias})
     return encoder

@@ -226,7 +226,7 @@ def training_record(config: RunConfig, data: Data) -> dict[str, Any]:
     """What the weights file says of its making."""
     return {
         "training_data": {
-            "sr_results": f"{len(data.train.methods)} methods x {len(data.train.contents)} contents",
+            "sr_results": f"{len(data.train.methods)} methods x {len(data.train.contents)}",
             "methods": list(data.train.methods),
             "ranking": dict(zip(data.full.methods, data.full.mu.tolist(), strict=True)),
             "ranking_sha256": fingerprint([ranking_file(config)]),

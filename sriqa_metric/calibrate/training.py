@@ -89,7 +89,11 @@ def train_rectifier(
             optimizer.step()
             if step % config.validate_every == 0:
                 value = validation()
-                log("rectifier", step, {"group": group.item(), "order": order.item(), "validation": value})  # noqa: E501
+                log(
+                    "rectifier",
+                    step,
+                    {"group": group.item(), "order": order.item(), "validation": value},
+                )
                 if value < best:
                     best, best_state = value, copy.deepcopy(rectifier.state_dict())
         rectifier.load_state_dict(best_state)

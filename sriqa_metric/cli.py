@@ -1,0 +1,193 @@
+"""`sriqa-score`: scores of image files on the terminal."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
+
+import typer
+
+from .errors import SriqaError
+
+if TYPE_CHECKING:
+    from .metric import CalibratedMetric
+
+EXTENSIONS = {
+    ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif",
+    ".tiff", ".webp",
+}  # fmt: skip
+
+
+class Format(str, Enum):
+    """How results are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    jsonl = "jsonl"
+
+
+class Device(str, Enum):
+    """Where the network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(context_settings={"help_option_names": ["-h", "--help"]})
+def score(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, globs; - reads a list of paths from stdin."),
+    ] = None,
+    metric: Annotated[str, typer.Option(help="Name of the metric; see --list.")] = "sriqa_lite",
+    format: Annotated[Format, typer.Option(help="How to write the results.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Crops in one pass; by default what is fast.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode images.")] = 2,
+    weights: Annotated[Path | None, typer.Option(help="Use this weights file.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the metrics and stop.")] = False,
+) -> None:
+    """Score super-resolved images without a reference. Higher is better.
+
+    Exit status: 0 all scored, 1 some files failed (the others are scored), 2 wrong usage.
+    """
+    if list_:
+        _print_metrics()
+        return
+    if not paths:
+        raise typer.BadParameter("give at least one file or folder, or - for a list on stdin")
+    try:
+        from .weights import load
+
+        model = load(metric, weights, _device(device))
+        stream = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
+    except (SriqaError, OSError) as error:
+        _say(error)
+        raise typer.Exit(2) from None
+    items = list(expand(paths, recursive))
+    try:
+        failed = _run(model, items, format, stream, batch_size, workers)
+    except KeyboardInterrupt:
+        _say("stopped")
+        raise typer.Exit(130) from None
+    finally:
+        if output:
+            stream.close()
+    if failed:
+        _say(f"{failed} of {len(items)} failed")
+        raise typer.Exit(1)
+
+
+class Item(NamedTuple):
+    """A path that was asked for, and why it cannot even be tried."""
+
+    path: str
+    problem: str | None = None
+
+
+def expand(paths: list[str], recursive: bool) -> Iterator[Item]:
+    """Every path that is meant, in the order given.
+
+    A folder stands for its image files, sorted by name. A pattern that is no file's name stands
+    for what it matches. What cannot be found is kept, so that its failure is told.
+    """
+    for path in paths:
+        if path == "-":
+            lines = sys.stdin.read().splitlines()
+            yield from expand([line for line in lines if line and line != "-"], recursive)
+        elif os.path.isdir(path):
+            found = [Item(name) for name in _images_in(path, recursive)]
+            yield from found or [Item(path, "no image files in this folder")]
+        elif os.path.lexists(path) or not glob.has_magic(path):
+            yield Item(path)
+        else:
+            matches = sorted(glob.glob(path, recursive=True))
+            yield from map(Item, matches or [])
+            if not matches:
+                yield Item(path, "nothing matches this pattern")
+
+
+def _images_in(folder: str, recursive: bool) -> list[str]:
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        if not recursive:
+            folders.clear()
+        found += [
+            os.path.join(root, name)
+            for name in sorted(files)
+            if os.path.splitext(name)[1].lower() in EXTENSIONS
+        ]
+    return found
+
+
+def _run(
+    model: CalibratedMetric,
+    items: list[Item],
+    format: Format,
+    stream: TextIO,
+    batch_size: int | None,
+    workers: int,
+) -> int:
+    """Score every item and write it; returns how many failed, each named on stderr."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from .output import WRITERS
+    from .scoring import score_stream
+
+    writer = WRITERS[format.value](stream, model.name, model.weights_id)
+    results = score_stream(
+        model, (item.path for item in items if not item.problem), batch_size, workers
+    )
+    console = Console(stderr=True)
+    failed = 0
+    for item in track(items, "scoring", console=console, disable=not console.is_terminal):
+        result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
+        if isinstance(result, SriqaError):
+            failed += 1
+            _say(result)
+            writer.failed(item.path, str(result))
+        else:
+            writer.scored(item.path, result)
+    writer.close()
+    return failed
+
+
+def _device(device: Device) -> str:
+    if device is not Device.auto:
+        return device.value
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _print_metrics() -> None:
+    from .catalog import CATALOG
+
+    for spec in CATALOG.values():
+        status = "weights in the package" if spec.bundled else "weights not released"
+        print(f"{spec.name}: {spec.summary} ({status}; licence {spec.licence})")
+
+
+def _say(message: object) -> None:
+    print(f"sriqa-score: {message}", file=sys.stderr)
+
+
+def main() -> None:
+    """Entry point of `sriqa-score`."""
+    app()
