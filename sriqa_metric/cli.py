@@ -191,3 +191,7 @@ def _say(message: object) -> None:
 def main() -> None:
     """Entry point of `sriqa-score`."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -139,7 +139,7 @@ class CalibratedMetric(nn.Module):
 
         if isinstance(images, (list, tuple)):
             return score_all(self, images)
-        return score_all(self, [images])[0]
+        return score_all(self, [cast("ImageLike", images)])[0]
 
 
 def _checked(images: Tensor) -> Tensor:

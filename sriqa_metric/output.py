@@ -10,6 +10,8 @@ from typing import Any, Protocol, TextIO
 class Writer(Protocol):
     """Takes results one by one, in order; `close` writes what has to wait for the last."""
 
+    def __init__(self, stream: TextIO, metric: str, weights: str) -> None: ...
+
     def scored(self, path: str, score: float) -> None: ...
 
     def failed(self, path: str, error: str) -> None: ...
@@ -105,9 +107,9 @@ class TableWriter:
     def close(self) -> None:
         from rich.console import Console
 
-        console = Console(file=self._stream)
         # A file or a pipe has no width: lines are kept whole there.
-        console.print(self._table, width=None if console.is_terminal else 10_000)
+        width = None if self._stream.isatty() else 10_000
+        Console(file=self._stream, width=width).print(self._table)
 
 
 WRITERS: dict[str, type[Writer]] = {

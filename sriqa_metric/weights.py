@@ -59,10 +59,11 @@ def load(
     path = Path(weights) if weights is not None else spec.bundled
     if path is None:
         raise WeightsError(f"{metric}: no weights are bundled; give a weights file")
-    return read_weights(path, spec).to(_device(device))
+    return read_weights(path, spec).to(find_device(device))
 
 
-def _device(device: str | torch.device) -> torch.device:
+def find_device(device: str | torch.device) -> torch.device:
+    """The device of that name; a `SriqaError` if there is none here."""
     try:
         chosen = torch.device(device)
     except RuntimeError:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -37,7 +39,7 @@ def test_any_number_of_crops_is_given_exactly(height, width, number):
 
 def test_crops_of_a_wide_image_stand_dense_along_its_length():
     lefts = sorted(left for _, left in corners(480, 1920, POLICY))
-    gaps = [b - a for a, b in zip(lefts, lefts[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(lefts)]
     assert max(gaps) <= 336
 
 

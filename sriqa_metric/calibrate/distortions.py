@@ -35,7 +35,7 @@ def motion_blur(image: Pixels, strength: float, seed: int) -> Pixels:
     """Straight motion of 3 to 15 pixels, horizontal or vertical by the seed."""
     radius = 1 + 6 * strength
     size = (radius, 0.0) if seed % 2 else (0.0, radius)
-    return _filtered(image, ImageFilter.BoxBlur(size))  # type: ignore[arg-type]
+    return _filtered(image, ImageFilter.BoxBlur(size))
 
 
 def median_smoothing(image: Pixels, strength: float, seed: int) -> Pixels:

@@ -67,9 +67,19 @@ def sr_codes(metric: CalibratedMetric, sr: SRResults, policy: CropPolicy) -> Ten
     return flat.view(len(sr.methods), len(sr.contents), -1)
 
 
-def window_of(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Top-left corner of a random `size`-sided window of (H, W, 3) pixels."""
+def window_of(
+    image: np.ndarray, size: int, rng: np.random.Generator, path: Path
+) -> tuple[int, int]:
+    """Top-left corner of a random `size`-sided window of (H, W, 3) pixels.
+
+    Raises
+    ------
+    SriqaError
+        If the image, whose file is `path`, is smaller than the window.
+    """
     height, width = image.shape[:2]
+    if min(height, width) < size:
+        raise SriqaError(f"{path}: {width}x{height} pixels; training needs {size}x{size} or more")
     return int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
 
 
@@ -84,7 +94,7 @@ def random_ladder(
         Best first; mirrored or not, by chance.
     """
     image = pixels(path)
-    top, left = window_of(image, size, rng)
+    top, left = window_of(image, size, rng, path)
     window = image[top : top + size, left : left + size]
     if rng.random() < 0.5:
         window = window[:, ::-1]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,8 +115,15 @@ class Sampler:
 
     def _results(self, content: str, rng: np.random.Generator) -> np.ndarray:
         """The same window of every method's result on a content, mirrored or not (N, S, S, 3)."""
-        images = [_kept_pixels(self.sr.paths[method, content]) for method in self.sr.methods]
-        top, left = window_of(images[0], self.config.crop, rng)
+        paths = [self.sr.paths[method, content] for method in self.sr.methods]
+        images = [_kept_pixels(path) for path in paths]
+        top, left = window_of(images[0], self.config.crop, rng, paths[0])
+        for image, path in zip(images, paths, strict=True):
+            if image.shape != images[0].shape:
+                raise SriqaError(
+                    f"{path}: {image.shape[1]}x{image.shape[0]} pixels, but {paths[0]} has "
+                    f"{images[0].shape[1]}x{images[0].shape[0]}; results of a content need one size"
+                )
         windows = np.stack([x[top:, left:][: self.config.crop, : self.config.crop] for x in images])
         return windows[:, :, ::-1] if rng.random() < 0.5 else windows
 
@@ -145,10 +153,8 @@ def fine_tune(
     sample = Sampler(sr, photos, config, seed)
     trained = copy.deepcopy(model).requires_grad_()
     head = [*trained.hidden.parameters(), *trained.out.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": trained.encoder.parameters()}, {"params": head}],
-        weight_decay=config.weight_decay,
-    )
+    groups: list[dict[str, Any]] = [{"params": trained.encoder.parameters()}, {"params": head}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(sample, 0)
         for step in range(config.steps):

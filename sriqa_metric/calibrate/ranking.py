@@ -20,6 +20,7 @@ from scipy.stats import spearmanr
 from ..errors import SriqaError
 from .votes import ImagePairs
 
+GRADIENT_PER_VOTE = 1e-9
 NORMAL_975 = 1.959963984540054
 PRIOR_HINT = "or set a prior variance (--prior-variance, say 4), which keeps every score finite"
 
@@ -65,9 +66,7 @@ def objective(mu: np.ndarray, counts: np.ndarray, prior_variance: float | None =
     return float(penalty - (counts * log_ndtr(mu[:, None] - mu[None, :])).sum())
 
 
-def gradient(
-    mu: np.ndarray, counts: np.ndarray, prior_variance: float | None = None
-) -> np.ndarray:
+def gradient(mu: np.ndarray, counts: np.ndarray, prior_variance: float | None = None) -> np.ndarray:
     """Gradient of the objective, (N,)."""
     slope = counts * _hazard(mu[:, None] - mu[None, :])
     penalty = 0.0 if prior_variance is None else mu / prior_variance
@@ -122,11 +121,7 @@ def thurstone_counts(
         variance that is not positive.
     """
     counts = np.asarray(counts, dtype=float)
-    names = [str(k) for k in range(len(counts))] if names is None else names
-    _check_counts(counts, names, prior_variance)
-    if prior_variance is None:
-        check_ranking_exists(counts, names)
-    mu = _maximise(counts, prior_variance, np.zeros(len(counts)) if start is None else start)
+    mu = thurstone_scores(counts, names, prior_variance, start)
     n = len(counts)
     # Only differences are determined by votes: the covariance is that of scores of mean zero.
     curvature = _flat_direction_fixed(hessian(mu, counts, prior_variance))
@@ -135,31 +130,66 @@ def thurstone_counts(
     return ThurstoneFit(mu, covariance, -objective(mu, counts))
 
 
-def _maximise(counts: np.ndarray, prior_variance: float | None, start: np.ndarray) -> np.ndarray:
+def thurstone_scores(
+    counts: np.ndarray,
+    names: Sequence[str] | None = None,
+    prior_variance: float | None = None,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """Only the scores of `thurstone_counts`, (N,); the same parameters and errors."""
+    names = [str(k) for k in range(len(counts))] if names is None else names
+    _check_counts(counts, names, prior_variance)
+    if prior_variance is None:
+        check_ranking_exists(counts, names)
+    return _maximise(counts, prior_variance, start)
+
+
+def _maximise(
+    counts: np.ndarray, prior_variance: float | None, start: np.ndarray | None
+) -> np.ndarray:
     n_votes = counts.sum() or 1.0
+    if start is not None:
+        mu, slope = _newton(counts, prior_variance, start)
+        if slope < GRADIENT_PER_VOTE * n_votes:
+            return mu - mu.mean()
     result = minimize(
         lambda mu: objective(mu, counts, prior_variance) / n_votes,
-        start - start.mean(),
+        np.zeros(len(counts)),
         jac=lambda mu: gradient(mu, counts, prior_variance) / n_votes,
         hess=lambda mu: _flat_direction_fixed(hessian(mu, counts, prior_variance) / n_votes),
         method="trust-exact",
         options={"gtol": 1e-6, "maxiter": 500},
     )
-    if not result.success:
-        raise ConvergenceError(f"the ranking did not converge: {result.message}; {PRIOR_HINT}")
     # The objective cannot resolve the last digits of the scores, its gradient can.
-    mu, slope = result.x, gradient(result.x, counts, prior_variance)
-    for _ in range(20):
-        curvature = _flat_direction_fixed(hessian(mu, counts, prior_variance))
-        step = mu - np.linalg.solve(curvature, slope)
-        after = gradient(step, counts, prior_variance)
-        if not np.abs(after).max() < np.abs(slope).max():
-            break
-        mu, slope = step, after
-    if not np.abs(slope).max() / n_votes < 1e-9:
-        size = np.abs(slope).max() / n_votes
-        raise ConvergenceError(f"the ranking did not converge: gradient {size:g}; {PRIOR_HINT}")
+    mu, slope = _newton(counts, prior_variance, result.x)
+    if not slope < GRADIENT_PER_VOTE * n_votes:
+        raise ConvergenceError(
+            f"the ranking did not converge: {result.message} Gradient {slope / n_votes:g} per "
+            f"vote; collect more votes, {PRIOR_HINT}"
+        )
     return mu - mu.mean()
+
+
+def _newton(
+    counts: np.ndarray, prior_variance: float | None, start: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Newton steps from a point near the maximum, while they shrink the gradient.
+
+    Returns the scores and the largest entry of the gradient, which is zero at the maximum alone.
+    """
+    mu = start
+    slope = gradient(mu, counts, prior_variance)
+    while np.abs(slope).max() > 1e-2 * GRADIENT_PER_VOTE * counts.sum():
+        curvature = _flat_direction_fixed(hessian(mu, counts, prior_variance))
+        try:
+            after = mu - np.linalg.solve(curvature, slope)
+        except np.linalg.LinAlgError:
+            break
+        slope_after = gradient(after, counts, prior_variance)
+        if not np.abs(slope_after).max() < np.abs(slope).max() / 2:
+            break
+        mu, slope = after, slope_after
+    return mu, float(np.abs(slope).max())
 
 
 def _flat_direction_fixed(curvature: np.ndarray) -> np.ndarray:
@@ -194,26 +224,27 @@ def check_ranking_exists(counts: np.ndarray, names: Sequence[str]) -> None:
     ------
     DisconnectedError, UnboundedError
     """
-    n_parts, part = connected_components(counts > 0, directed=True, connection="weak")
-    if n_parts > 1:
-        groups = "; ".join(_names(names, part == k) for k in range(n_parts))
-        raise DisconnectedError(
-            f"no votes connect these {n_parts} sets of methods: {groups}. Scores can only be "
-            f"compared within a set: collect votes between the sets, {PRIOR_HINT}"
-        )
-    n_parts, part = connected_components(counts > 0, directed=True, connection="strong")
+    won = csr_array(counts > 0)
+    n_parts, part = connected_components(won, directed=True, connection="strong")
     if n_parts == 1:
         return
-    reasons = []
+    n_sets, member = connected_components(won, directed=True, connection="weak")
+    if n_sets > 1:
+        sets = "; ".join(_names(names, member == k) for k in range(n_sets))
+        raise DisconnectedError(
+            f"no votes connect these {n_sets} sets of methods: {sets}. Scores can only be "
+            f"compared within a set: collect votes between the sets, {PRIOR_HINT}"
+        )
+    won_all, lost_all = [], []
     for k in range(n_parts):
         inside = part == k
         if not counts[np.ix_(~inside, inside)].any():
-            reasons.append(f"{_names(names, inside)} won every vote against the other methods")
+            won_all.append(f"{_names(names, inside)} won every vote against the other methods")
         elif not counts[np.ix_(inside, ~inside)].any():
-            reasons.append(f"{_names(names, inside)} lost every vote against the other methods")
+            lost_all.append(f"{_names(names, inside)} lost every vote against the other methods")
     raise UnboundedError(
-        f"{'; '.join(reasons)}. The most likely score is then infinite: collect more votes, "
-        f"leave these methods out, {PRIOR_HINT}"
+        f"{'; '.join(won_all + lost_all)}. The most likely score is then infinite: collect more "
+        f"votes, leave these methods out, {PRIOR_HINT}"
     )
 
 
@@ -262,7 +293,7 @@ def bootstrap_scores(
         times = np.bincount(rng.integers(n_clusters, size=n_clusters), minlength=n_clusters)
         counts = (times.astype(float) @ clusters).reshape(n, n)
         try:
-            sample[:] = thurstone_counts(counts, names, prior_variance, start).mu
+            sample[:] = thurstone_scores(counts, names, prior_variance, start)
         except (DisconnectedError, UnboundedError):
             continue
     return samples
@@ -296,22 +327,25 @@ def top_k_srcc(
     """SRCC of the ranking from the first K image pairs of each method pair with the full one.
 
     K runs from 1 to the largest number of image pairs of any method pair (over 64 of them, 64
-    values of K spaced geometrically); None where these votes give no ranking.
+    values of K spaced geometrically); None where these votes give no
+    ranking, or one in which all methods are equal.
     """
     n, largest = len(full), int(pairs.position.max()) + 1
     ks = np.arange(1, largest + 1)
     if largest > 64:
         ks = np.unique(np.geomspace(1, largest, 64).round().astype(int))
     srcc: dict[int, float | None] = {}
-    for k in ks.tolist():
-        rows = pairs.position < k
-        counts = clustered_counts(
-            pairs.first[rows], pairs.second[rows], pairs.wins[rows], pairs.total[rows], n
-        )
+    by_position = clustered_counts(
+        pairs.first, pairs.second, pairs.wins, pairs.total, n, pairs.position
+    )
+    mu = full
+    for k in ks[::-1].tolist():
+        counts = by_position[:k].sum(0).reshape(n, n)
         try:
-            fit = thurstone_counts(counts.toarray().reshape(n, n), None, prior_variance, full)
+            mu = thurstone_scores(counts, None, prior_variance, mu)
         except (DisconnectedError, UnboundedError):
             srcc[k] = None
         else:
-            srcc[k] = float(spearmanr(fit.mu, full).statistic)
-    return srcc
+            varied = np.ptp(mu) > 0 and np.ptp(full) > 0
+            srcc[k] = float(spearmanr(mu, full).statistic) if varied else None
+    return dict(sorted(srcc.items()))

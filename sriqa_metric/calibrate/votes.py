@@ -43,7 +43,7 @@ TIDY_OPTIONAL = ("group", "kind", "expected")
 KINDS = ("trial", "training", "repeat", "obvious")
 CHOICES = {"a": 1.0, "b": 0.0, "tie": 0.5}
 VOTES_PER_PAIR = 23
-_CHUNK = 1 << 16
+_CHUNK = 512  # rows at once; larger chunks are slower
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,14 @@ class Votes:
         The two methods, the content and the group of each row, as indices.
     wins, total : ndarray, (R,)
         Votes for the first method and votes in all; a tie is half a win.
-    observers : tuple of str or None
-        Names, sorted; None where the file does not say who voted.
-    observer : ndarray of int, (R,), or None
     kind : ndarray of int, (R,)
         Index into `KINDS`.
     expected : ndarray, (R,)
         The right `wins` of an obvious row, NaN elsewhere.
+    observers : tuple of str
+        Names, sorted; empty where the file does not say who voted.
+    observer : ndarray of int, (R,)
+        Who voted; zeros where the file does not say.
     other_methods : tuple of str
     """
 
@@ -80,17 +81,13 @@ class Votes:
     total: np.ndarray
     kind: np.ndarray
     expected: np.ndarray
-    observers: tuple[str, ...] | None = None
-    observer: np.ndarray | None = None
+    observers: tuple[str, ...]
+    observer: np.ndarray
     other_methods: tuple[str, ...] = ()
 
     def select(self, rows: np.ndarray) -> Votes:
         """The given rows; names and indices stay as they are."""
-        return replace(
-            self,
-            **{name: getattr(self, name)[rows] for name in _ROW_ARRAYS},
-            observer=None if self.observer is None else self.observer[rows],
-        )
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ROW_ARRAYS})
 
     def of_kind(self, kind: str) -> Votes:
         """The rows of one kind."""
@@ -103,7 +100,17 @@ class Votes:
         return low.astype(np.int64) * n + high
 
 
-_ROW_ARRAYS = ("first", "second", "content", "group", "wins", "total", "kind", "expected")
+_ROW_ARRAYS = (
+    "first",
+    "second",
+    "content",
+    "group",
+    "wins",
+    "total",
+    "kind",
+    "expected",
+    "observer",
+)
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,9 @@ def read_votes(path: Path, votes_per_pair: int = VOTES_PER_PAIR) -> Votes:
     if votes_per_pair < 1:
         raise SriqaError(f"votes per pair is {votes_per_pair}; it must be at least 1")
     table = _read_table(path)
-    votes = _read_realsr1k(table, votes_per_pair) if "sr_pair_names" in table.columns else _read_tidy(table)
+    if "sr_pair_names" in table.columns:
+        return _read_realsr1k(table, votes_per_pair)
+    votes = _read_tidy(table)
     if not (votes.kind == KINDS.index("trial")).any():
         kinds = ", ".join(KINDS[k] for k in np.unique(votes.kind))
         raise SriqaError(f"{path}: no votes to rank by: no row is a trial, only {kinds}")
@@ -240,12 +249,12 @@ def _read_columns(path: Path, stream: TextIO) -> _Table:
         rows = [row for row in chunk if row]
         if not rows:
             continue
-        for k, row in enumerate(rows):
-            if len(row) != len(header):
-                raise SriqaError(
-                    f"{path}: line {_line(path, n_rows + k)}: {len(row)} fields, "
-                    f"but the header has {len(header)}: {','.join(row)!r}"
-                )
+        if set(map(len, rows)) != {len(header)}:
+            k, row = next((k, row) for k, row in enumerate(rows) if len(row) != len(header))
+            raise SriqaError(
+                f"{path}: line {_line(path, n_rows + k)}: {len(row)} fields, "
+                f"but the header has {len(header)}: {','.join(row)!r}"
+            )
         fields = list(zip(*rows, strict=True))
         for place, code, part in zip(places, codes, parts, strict=True):
             part.append(np.fromiter(map(code.__getitem__, fields[place]), np.int32, len(rows)))
@@ -266,10 +275,10 @@ def _wanted(path: Path, header: list[str]) -> tuple[str, ...]:
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise SriqaError(f"{path}: the column {twice[0]!r} occurs twice")
+    required: tuple[str, ...] = TIDY_COLUMNS
+    optional: tuple[str, ...] = TIDY_OPTIONAL
     if "sr_pair_names" in header:
         required, optional = REALSR1K_COLUMNS, ()
-    else:
-        required, optional = TIDY_COLUMNS, TIDY_OPTIONAL
     missing = [name for name in required if name not in header]
     if missing:
         raise SriqaError(
@@ -378,7 +387,7 @@ def _read_realsr1k(table: _Table, votes_per_pair: int) -> Votes:
     table.require(
         np.abs(halves - halves.round()) < 1e-3,
         f"score1_column {{}} is no fraction of {votes_per_pair} votes (ties count half); "
-        "give the right number of votes per pair",
+        "give the number of votes per pair, or a file with one line per vote",
         "score1_column",
     )
     pair, name1, name2 = (columns[n] for n in ("sr_pair_names", "name1_column", "name2_column"))
@@ -411,6 +420,8 @@ def _read_realsr1k(table: _Table, votes_per_pair: int) -> Votes:
         total=np.full(table.n_rows, float(votes_per_pair)),
         kind=np.zeros(table.n_rows, dtype=np.int8),
         expected=np.full(table.n_rows, np.nan),
+        observers=(),
+        observer=np.zeros(table.n_rows, dtype=np.int32),
     )
 
 

@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ...errors import SriqaError
+from ...images import read_image
 from .pairs import Pair, join_named
 
 OBVIOUS_FACTOR = 8
@@ -79,7 +80,9 @@ class StudyImages:
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
         for pair, (width, height) in zip(pairs, self.sizes, strict=True):
-            keys = [(kind, p) for kind in ("result", "obvious") for p in (pair.image_a, pair.image_b)]
+            keys = [
+                (kind, p) for kind in ("result", "obvious") for p in (pair.image_a, pair.image_b)
+            ]
             if pair.image_lr:
                 keys.append((f"input {width}x{height}", pair.image_lr))
             self._keys |= {self._name(key): key for key in keys}
@@ -188,18 +191,8 @@ def _check(files: dict[str, Path]) -> dict[str, tuple[tuple[int, int], float]]:
 
 
 def _decode(file: Path) -> Image.Image:
-    """An image file as 8-bit RGB: EXIF orientation applied, transparency composited on white."""
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SriqaError(f"{file}: {error}") from error
-    if image.mode.startswith("I;16") or image.mode == "I":
-        deep = np.asarray(image, np.float64) / 257.0
-        image = Image.fromarray(np.clip(np.rint(deep), 0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    """An image file as 8-bit RGB, decoded as for scoring."""
+    pixels = read_image(file)
+    if pixels.is_floating_point():
+        pixels = (pixels * 255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

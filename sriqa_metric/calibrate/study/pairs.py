@@ -75,8 +75,7 @@ def read_pairs(path: Path) -> list[Pair]:
     if not lines:
         raise SriqaError(f"{path}: no pairs")
     pairs: list[Pair] = []
-    names: dict[str, int] = {}
-    images: dict[frozenset[str], int] = {}
+    seen: dict[object, int] = {}
     for line, row in lines:
         values = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
         empty = [name for name in REQUIRED if not values[name]]
@@ -87,9 +86,8 @@ def read_pairs(path: Path) -> list[Pair]:
             raise SriqaError(f"{path}: line {line}: {pair.method_a!r} is compared with itself")
         if pair.image_a == pair.image_b:
             raise SriqaError(f"{path}: line {line}: both images are {pair.image_a!r}")
-        both = frozenset((pair.image_a, pair.image_b))
-        for known, key in ((names, pair.pair), (images, both)):
-            first = known.setdefault(key, line)  # type: ignore[attr-defined]
+        for key in (pair.pair, frozenset((pair.image_a, pair.image_b))):
+            first = seen.setdefault(key, line)
             if first != line:
                 raise SriqaError(f"{path}: line {line}: pair {pair.pair!r} is also line {first}")
         pairs.append(pair)

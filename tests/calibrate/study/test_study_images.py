@@ -1,0 +1,165 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sriqa_metric.calibrate.study.images import StudyImages
+from sriqa_metric.calibrate.study.pairs import Pair, read_pairs
+from sriqa_metric.errors import SriqaError
+
+
+def pixels(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.format, image.mode) == ("PNG", "RGB")
+        assert not image.info
+        return np.asarray(image)
+
+
+def test_results_are_sent_pixel_for_pixel(folder):
+    pairs = read_pairs(folder / "pairs.csv")
+    images = StudyImages(pairs, folder, "secret")
+    name = images.result("one_dat.png")
+    with Image.open(folder / "one_dat.png") as image:
+        np.testing.assert_array_equal(pixels(images.png(name)), np.asarray(image))
+    assert images.sizes == [(52, 48)] * 6
+
+
+def test_names_tell_nothing_and_stay(folder):
+    pairs = read_pairs(folder / "pairs.csv")
+    first, again, other = (StudyImages(pairs, folder, s) for s in ("secret", "secret", "other"))
+    names = [first.result(path, bad) for path in ("one_dat.png", "one_gan.png") for bad in (0, 1)]
+    assert len(set(names)) == 4
+    assert all(len(name) == 32 and int(name, 16) for name in names)
+    assert names[0] == again.result("one_dat.png") != other.result("one_dat.png")
+    assert other.png(names[0]) is None
+
+
+def test_the_input_is_enlarged_to_the_size_of_its_results(folder):
+    images = StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+    with Image.open(folder / "one_LR.png") as image:
+        expected = np.asarray(image.resize((52, 48), Image.Resampling.BICUBIC))
+    found = pixels(images.png(images.input("one_LR.png", (52, 48))))
+    np.testing.assert_array_equal(found, expected)
+    assert images.png(images.input("one_LR.png", (5200, 4800))) is None
+
+
+def test_the_obvious_version_has_lost_its_details(folder):
+    images = StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+    good = pixels(images.png(images.result("one_dat.png"))).astype(float)
+    bad = pixels(images.png(images.result("one_dat.png", degraded=True))).astype(float)
+    assert bad.shape == good.shape
+    assert np.abs(np.diff(bad, axis=1)).mean() < 0.2 * np.abs(np.diff(good, axis=1)).mean()
+
+
+def test_flat_results_are_not_used_for_obvious_pairs(folder):
+    for content in ("one", "two"):
+        Image.new("RGB", (52, 48), "gray").save(folder / f"{content}_gan.png")
+    pairs = read_pairs(folder / "pairs.csv")
+    textured = StudyImages(pairs, folder, "secret").textured
+    assert textured
+    for index, side in textured:
+        assert "gan" not in getattr(pairs[index], f"image_{side}")
+
+
+def test_bad_images_are_all_named_at_the_start(folder):
+    pairs = read_pairs(folder / "pairs.csv")
+    (folder / "one_gan.png").unlink()
+    (folder / "two_LR.png").unlink()
+    with pytest.raises(SriqaError, match=r"'one_gan\.png' is missing; 'two_LR\.png' is missing"):
+        StudyImages(pairs, folder, "secret")
+
+
+def test_unreadable_images_are_named_at_the_start(folder):
+    whole = (folder / "one_gan.png").read_bytes()
+    (folder / "one_gan.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "two_gan.png").write_bytes(b"")
+    with pytest.raises(SriqaError, match=r"one_gan\.png.*two_gan\.png"):
+        StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+
+
+def test_many_bad_images_are_counted(folder):
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(SriqaError, match="and 3 more"):
+        StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+
+
+@pytest.mark.parametrize(
+    "path", ["../outside.png", "link.png", "/absolute", "sub/../../outside.png"]
+)
+def test_no_image_outside_of_the_root(folder, tmp_path, path):
+    outside = tmp_path / "outside.png"
+    Image.new("RGB", (52, 48)).save(outside)
+    (folder / "sub").mkdir()
+    (folder / "link.png").symlink_to(outside)
+    path = str(outside) if path == "/absolute" else path
+    pairs = [replace(read_pairs(folder / "pairs.csv")[0], image_b=path)]
+    with pytest.raises(SriqaError, match="outside of it"):
+        StudyImages(pairs, folder, "secret")
+
+
+def test_a_link_that_was_put_in_later_is_not_followed(folder, tmp_path):
+    Image.new("RGB", (52, 48)).save(tmp_path / "outside.png")
+    images = StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+    (folder / "one_dat.png").unlink()
+    (folder / "one_dat.png").symlink_to(tmp_path / "outside.png")
+    with pytest.raises(SriqaError, match="is a link now"):
+        images.png(images.result("one_dat.png"))
+
+
+def test_links_inside_of_the_root_are_fine(folder):
+    (folder / "link.png").symlink_to(folder / "one_gan.png")
+    pairs = [replace(read_pairs(folder / "pairs.csv")[0], image_b="link.png")]
+    images = StudyImages(pairs, folder, "secret")
+    assert images.png(images.result("link.png"))
+
+
+@pytest.mark.parametrize("path", ["loop.png", "folder", "nul\0.png", "x" * 5000])
+def test_paths_that_are_no_files(folder, path):
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    (folder / "folder").mkdir()
+    pairs = [replace(read_pairs(folder / "pairs.csv")[0], image_b=path)]
+    with pytest.raises(SriqaError, match=r"is missing|is no file"):
+        StudyImages(pairs, folder, "secret")
+
+
+def test_results_of_different_size(folder):
+    Image.new("RGB", (40, 40)).save(folder / "one_gan.png")
+    with pytest.raises(SriqaError, match=r"one_gan\.png is 40x40"):
+        StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
+
+
+HEADER = "pair,content,method_a,method_b,image_a,image_b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column pair, content"),
+        ("pair,content,method_a,method_b,image_a\n", "no column image_b"),
+        (f"{HEADER}\n", "no pairs"),
+        (f"{HEADER}\np,c,A,B,a.png,\n", "line 2: image_b is empty"),
+        (f"{HEADER}\np,c,A\n", "line 2: method_b, image_a, image_b is empty"),
+        (f"{HEADER}\np,c,A,A,a.png,b.png\n", "line 2: 'A' is compared with itself"),
+        (f"{HEADER}\np,c,A,B,a.png,a.png\n", r"both images are 'a\.png'"),
+        (f"{HEADER}\np,c,A,B,a,b\np,c,A,B,x,y\n", "line 3: pair 'p' is also line 2"),
+        (f"{HEADER}\np,c,A,B,a,b\nq,c,B,A,b,a\n", "line 3: pair 'q' is also line 2"),
+        ("\udcff", "cannot be read"),
+    ],
+)
+def test_wrong_pairs(tmp_path, text, message):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(SriqaError, match=message):
+        read_pairs(path)
+
+
+def test_pairs_with_only_what_is_needed(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"\ufeff{HEADER},other\np,c,A,B,a.png,b.png,x\n", encoding="utf-8")
+    assert read_pairs(path) == [Pair("p", "c", "A", "B", "a.png", "b.png")]
+    with pytest.raises(SriqaError, match="cannot be read"):
+        read_pairs(Path("nowhere.csv"))

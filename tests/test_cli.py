@@ -1,0 +1,223 @@
+"""`sriqa-score`: streams, exit status, order, formats."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sriqa_metric.cli import app
+from sriqa_metric.weights import weights_id
+from tests.conftest import EXAMPLES
+
+COFFEE = str(EXAMPLES / "coffee_bicubic.png")
+CHELSEA = str(EXAMPLES / "chelsea_bicubic.png")
+
+
+def run(*arguments: str, stdin: str = ""):
+    return CliRunner().invoke(app, list(arguments), input=stdin)
+
+
+@pytest.fixture(scope="module")
+def score() -> dict[str, float]:
+    found = run("--format", "json", COFFEE, CHELSEA)
+    return {entry["path"]: entry["score"] for entry in json.loads(found.stdout)["results"]}
+
+
+def test_json_document(lite, score):
+    found = run("--format", "json", COFFEE, "missing.png")
+    assert found.exit_code == 1
+    document = json.loads(found.stdout)
+    assert list(document) == ["metric", "weights", "higher_is_better", "results", "failed"]
+    assert document["metric"] == "sriqa_lite"
+    assert document["weights"] == lite.weights_id
+    assert document["higher_is_better"] is True
+    assert document["results"] == [{"path": COFFEE, "score": score[COFFEE]}]
+    assert [entry["path"] for entry in document["failed"]] == ["missing.png"]
+    assert "missing.png" in document["failed"][0]["error"]
+
+
+def test_json_lines_carry_metric_and_weights(lite):
+    found = run("--format", "jsonl", CHELSEA, "missing.png", COFFEE)
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["path"] for line in lines] == [CHELSEA, "missing.png", COFFEE]
+    assert {(line["metric"], line["weights"]) for line in lines} == {
+        ("sriqa_lite", lite.weights_id)
+    }
+    assert ["score" in line for line in lines] == [True, False, True]
+
+
+def test_csv_rows_keep_the_order_given(score):
+    found = run("--format", "csv", COFFEE, CHELSEA, "missing.png", COFFEE)
+    rows = list(csv.DictReader(io.StringIO(found.stdout)))
+    assert [row["path"] for row in rows] == [COFFEE, CHELSEA, "missing.png", COFFEE]
+    assert float(rows[0]["score"]) == pytest.approx(score[COFFEE], abs=1e-5)
+    assert rows[2]["score"] == ""
+    assert "missing.png" in rows[2]["error"]
+
+
+def test_table_is_on_stdout_and_messages_on_stderr():
+    found = run(COFFEE, "missing.png")
+    assert COFFEE in found.stdout
+    assert "higher is better" in found.stdout
+    assert "missing.png" not in found.stdout
+    assert "missing.png: " in found.stderr
+    assert "1 of 2 failed" in found.stderr
+
+
+def test_all_scored_is_exit_0_and_silent_on_stderr():
+    found = run(COFFEE)
+    assert found.exit_code == 0
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give at least one file or folder"),
+        (["--metric", "nope", COFFEE], "unknown metric 'nope'"),
+        (["--weights", "nope.safetensors", COFFEE], "nope.safetensors: cannot read the weights"),
+        (["--format", "xml", COFFEE], "xml"),
+        (["--batch-size", "0", COFFEE], "batch-size"),
+        (["--output", "no/such/folder/x.csv", COFFEE], "no/such/folder/x.csv"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert found.stdout == ""
+
+
+def test_missing_cuda_is_wrong_usage():
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    found = run("--device", "cuda", COFFEE)
+    assert found.exit_code == 2
+    assert "sees no CUDA device" in found.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.PNG", "sub/c.png", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(COFFEE, tmp_path / name)
+    return tmp_path
+
+
+def paths_of(found) -> list[str]:
+    return [entry["path"] for entry in json.loads(found.stdout)["results"]]
+
+
+def test_folder_is_its_images_sorted(folder):
+    found = run("--format", "json", str(folder))
+    assert paths_of(found) == [str(folder / "a.PNG"), str(folder / "b.png")]
+
+
+def test_recursive_enters_subfolders(folder):
+    found = run("--format", "json", "--recursive", str(folder))
+    assert paths_of(found)[2:] == [str(folder / "sub" / "c.png")]
+
+
+def test_glob_and_stdin_list(folder):
+    found = run("--format", "json", str(folder / "[b-z]*.png"))
+    assert paths_of(found) == [str(folder / "b.png")]
+    found = run("--format", "json", "-", stdin=f"{folder / 'b.png'}\n\n{folder / 'a.PNG'}\n")
+    assert paths_of(found) == [str(folder / "b.png"), str(folder / "a.PNG")]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
+    odd = folder / "[1].png"
+    shutil.copy(COFFEE, odd)
+    assert paths_of(run("--format", "json", str(odd))) == [str(odd)]
+
+
+def test_nothing_found_is_a_failure_not_silence(folder):
+    (folder / "empty").mkdir()
+    found = run("--format", "json", str(folder / "empty"), str(folder / "*.bmp"))
+    assert found.exit_code == 1
+    reasons = [entry["error"] for entry in json.loads(found.stdout)["failed"]]
+    assert "no image files in this folder" in reasons[0]
+    assert "nothing matches this pattern" in reasons[1]
+
+
+@pytest.mark.parametrize("name", ["with space.png", "quo'te\".png", "ünï-写真.png", "[b]x.png"])
+@pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl"])
+def test_odd_names_are_written_whole(name, form, tmp_path):
+    path = tmp_path / name
+    shutil.copy(COFFEE, path)
+    found = run("--format", form, str(path))
+    assert found.exit_code == 0
+    path_of = {
+        "table": lambda text: text,
+        "csv": lambda text: next(csv.DictReader(io.StringIO(text)))["path"],
+        "json": lambda text: json.loads(text)["results"][0]["path"],
+        "jsonl": lambda text: json.loads(text)["path"],
+    }
+    assert name in path_of[form](found.stdout)
+
+
+def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
+    shutil.copy(COFFEE, tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    assert paths_of(run("--format", "json", "--", "-x.png")) == ["-x.png"]
+
+
+def test_output_file_holds_what_stdout_would(tmp_path):
+    target = tmp_path / "scores.csv"
+    found = run("--format", "csv", "--output", str(target), COFFEE)
+    assert found.stdout == ""
+    assert target.read_text() == run("--format", "csv", COFFEE).stdout
+
+
+def test_local_weights_are_named_in_the_output(tmp_path):
+    from sriqa_metric.catalog import find_spec
+
+    copy = tmp_path / "mine.safetensors"
+    bundled = find_spec("sriqa_lite").bundled
+    assert bundled is not None
+    shutil.copy(bundled, copy)
+    found = run("--weights", str(copy), "--format", "json", COFFEE)
+    assert json.loads(found.stdout)["weights"] == weights_id(copy)
+
+
+def test_list_names_every_metric():
+    found = run("--list")
+    assert found.exit_code == 0
+    assert "sriqa_lite: " in found.stdout
+
+
+def command(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "sriqa_metric.cli", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, **options)
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert "Usage" in command("--help").stdout
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+def test_two_processes_print_the_same_bytes():
+    first, second = (command("--format", "csv", COFFEE, CHELSEA) for _ in range(2))
+    assert first.returncode == 0
+    assert first.stdout == second.stdout
+
+
+def test_a_closed_pipe_is_no_traceback():
+    words = f"{sys.executable} -m sriqa_metric.cli --format csv {COFFEE} {CHELSEA} | head -n 1"
+    found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)
+    assert found.stdout.startswith("path,score,metric,weights")
+    assert "Traceback" not in found.stderr
