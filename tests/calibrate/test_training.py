@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from sriqa_metric.calibrate.agreement import pairs_right
 from sriqa_metric.calibrate.config import RectifierConfig
 from sriqa_metric.calibrate.training import train_rectifier
 from sriqa_metric.errors import SriqaError
@@ -56,8 +57,14 @@ def means(rectifier, codes):
 
 def test_planted_ranking_is_recovered_on_held_out_contents(world):
     codes, mu, _ = world
-    assert not torch.equal(means(Rectifier(WIDTH).eval(), codes[:, 30:]).argsort(), mu.argsort())
-    assert torch.equal(means(train(world, steps=400, lr=5e-3), codes[:, 30:]).argsort(), mu.argsort())
+
+    def right(rectifier):
+        with torch.no_grad():
+            scores = rectifier.calibrate(codes[:, 30:, 0], codes[:, 30:])
+        return pairs_right(scores.numpy(), mu.numpy())
+
+    assert right(Rectifier(WIDTH).eval()) < 0.6
+    assert right(train(world, steps=200, lr=3e-3)) > 0.9
 
 
 def test_no_steps_leave_the_quality_model_as_it_is(world):

@@ -101,21 +101,20 @@ def open_study(path: Path) -> sqlite3.Connection:
 def create_or_compare(
     db: sqlite3.Connection, path: Path, pairs: Sequence[Pair], settings: Settings
 ) -> str:
-    """Fill an empty file, or check that it is that of the same study; returns its secret."""
+    """Fill a file in which nobody has taken part, or check that it is that of the same study.
+
+    Returns
+    -------
+    The study's secret.
+    """
     rows = [pair.row() for pair in pairs]
     wanted = {name: json.dumps(value) for name, value in asdict(settings).items()}
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         for statement in _SCHEMA.split(";\n\n"):
             db.execute(statement)
-        names = ", ".join(f'"{name}"' for name in rows[0])
-        marks = ", ".join(f":{name}" for name in rows[0])
-        db.executemany(
-            f"INSERT INTO pair (id, {names}) VALUES (:id, {marks})",
-            [{"id": index, **row} for index, row in enumerate(rows)],
-        )
-        values = [*wanted.items(), ("secret", secrets.token_hex(32))]
-        db.executemany("INSERT INTO setting VALUES (?, ?)", values)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    if not db.execute("SELECT count(*) FROM subject").fetchone()[0]:
+        _fill(db, rows, wanted)
     columns = list(rows[0])
     stored = [
         {name: row[name] for name in columns}
@@ -134,6 +133,19 @@ def create_or_compare(
                 "give the same options or a new file"
             )
     return str(found["secret"])
+
+
+def _fill(db: sqlite3.Connection, rows: list[dict[str, str]], settings: dict[str, str]) -> None:
+    db.execute("DELETE FROM pair")
+    db.execute("DELETE FROM setting")
+    names = ", ".join(f'"{name}"' for name in rows[0])
+    marks = ", ".join(f":{name}" for name in rows[0])
+    db.executemany(
+        f"INSERT INTO pair (id, {names}) VALUES (:id, {marks})",
+        [{"id": index, **row} for index, row in enumerate(rows)],
+    )
+    values = [*settings.items(), ("secret", secrets.token_hex(32))]
+    db.executemany("INSERT INTO setting VALUES (?, ?)", values)
 
 
 def _difference(stored: list[dict[str, str]], given: list[dict[str, str]]) -> str:

@@ -214,7 +214,9 @@ def test_two_tabs_at_once(db, pairs):
 
 
 def test_another_study_in_the_file(db, pairs):
-    Store(db, pairs, PLAIN).close()
+    store = Store(db, pairs, PLAIN)
+    store.start("code-one", "s")
+    store.close()
     changed = [*pairs[:-1], Pair("p11", "c11", "A", "C", "c11_A.png", "c11_C.png")]
     with pytest.raises(SriqaError, match="'p11' had method_b 'B', now 'C'"):
         Store(db, changed, PLAIN)
@@ -222,6 +224,12 @@ def test_another_study_in_the_file(db, pairs):
         Store(db, pairs[:-1], PLAIN)
     with pytest.raises(SriqaError, match="was started with tie = false, not true"):
         Store(db, pairs, Settings(tie=True, repeat_rate=0, obvious_rate=0, training=0))
+
+
+def test_a_study_that_nobody_took_part_in_is_replaced(db, pairs):
+    Store(db, pairs, PLAIN).close()
+    store = Store(db, pairs[:5], Settings(tie=True, repeat_rate=0, obvious_rate=0, training=0))
+    assert len(answer_all(store, store.start("code-one", "s"), "tie")) == 5
 
 
 def test_a_file_that_is_no_study(tmp_path, pairs):
