@@ -50,6 +50,24 @@ def _lite() -> QualityModel:
     return LiteQualityModel()
 
 
+def _clip() -> QualityModel:
+    from .quality_models.clip import ClipQualityModel
+
+    return ClipQualityModel()
+
+
+def _dbcnn() -> QualityModel:
+    from .quality_models.dbcnn import DBCNNQualityModel
+
+    return DBCNNQualityModel()
+
+
+def _hyperiqa() -> QualityModel:
+    from .quality_models.hyperiqa import HyperIQAQualityModel
+
+    return HyperIQAQualityModel()
+
+
 _BUNDLED = Path(__file__).parent / "bundled"
 
 CATALOG: dict[str, MetricSpec] = {
@@ -63,6 +81,33 @@ CATALOG: dict[str, MetricSpec] = {
             bundled=_BUNDLED / "sriqa_lite.safetensors",
             score_range="unbounded",
             licence="Apache-2.0",
+        ),
+        MetricSpec(
+            name="sriqa_clip",
+            summary="the paper's metric: CLIP ViT-B/32 and five quality prompts",
+            encoder="CLIP ViT-B/32",
+            build=_clip,
+            bundled=None,
+            score_range="about 1 to 5 before calibration",
+            licence="of the weights file",
+        ),
+        MetricSpec(
+            name="sriqa_dbcnn",
+            summary="DBCNN: VGG-16 and SCNN, bilinear",
+            encoder="VGG-16 + SCNN",
+            build=_dbcnn,
+            bundled=None,
+            score_range="about 0 to 1 before calibration",
+            licence="of the weights file",
+        ),
+        MetricSpec(
+            name="sriqa_hyperiqa",
+            summary="HyperIQA: ResNet-50 and a hyper network",
+            encoder="ResNet-50",
+            build=_hyperiqa,
+            bundled=None,
+            score_range="about 0 to 1 before calibration",
+            licence="of the weights file",
         ),
     )
 }

@@ -180,8 +180,10 @@ def _print_metrics() -> None:
     from .catalog import CATALOG
 
     for spec in CATALOG.values():
-        status = "weights in the package" if spec.bundled else "weights not released"
-        print(f"{spec.name}: {spec.summary} ({status}; licence {spec.licence})")
+        status = (
+            "weights in the package" if spec.bundled else "weights not released, give --weights"
+        )
+        print(f"{spec.name}: {spec.summary} ({status})")
 
 
 def _say(message: object) -> None:

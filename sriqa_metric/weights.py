@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .catalog import MetricSpec, find_spec
+from .catalog import CATALOG, MetricSpec, find_spec
 from .crops import CropPolicy
 from .errors import SriqaError
 from .metric import CalibratedMetric
@@ -58,7 +58,12 @@ def load(
     spec = find_spec(metric)
     path = Path(weights) if weights is not None else spec.bundled
     if path is None:
-        raise WeightsError(f"{metric}: no weights are bundled; give a weights file")
+        bundled = ", ".join(name for name, other in CATALOG.items() if other.bundled)
+        raise WeightsError(
+            f"{metric}: no weights are released. Use a metric whose weights are in the package "
+            f"({bundled}), give a local file (--weights FILE, or weights= in Python), or make one "
+            "with sriqa-calibrate"
+        )
     return read_weights(path, spec).to(find_device(device))
 
 
@@ -96,19 +101,14 @@ def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
     tensors, description = read_file(path)
     if description["metric"] != spec.name:
         raise WeightsError(f"{path}: weights of {description['metric']!r}, not of {spec.name!r}")
+    policy = CropPolicy.from_dict(description["crop_policy"])
     with torch.device("meta"):
-        parts = nn.ModuleDict(
-            {"quality_model": spec.build(), "rectifier": Rectifier(spec.build().feature_dim)}  # type: ignore[dict-item]
-        )
-    _check(tensors, parts.state_dict(), path)
-    parts.load_state_dict(tensors, assign=True)
-    return CalibratedMetric(
-        spec.name,
-        parts["quality_model"],  # type: ignore[arg-type]
-        parts["rectifier"],  # type: ignore[arg-type]
-        CropPolicy.from_dict(description["crop_policy"]),
-        weights_id(path),
-    )
+        model = spec.build()
+        rectifier = Rectifier(model.feature_dim)
+        metric = CalibratedMetric(spec.name, model, rectifier, policy, weights_id(path))
+    _check(tensors, metric.state_dict(), path)
+    metric.load_state_dict(tensors, assign=True)
+    return metric.requires_grad_(False)
 
 
 def read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -287,7 +287,7 @@ def _animations(make: _Maker) -> None:
     make.good("apng", "animated.png", encoded(frames[0], "PNG", **more), first)
     make.good("tiff_pages", "pages.tif", encoded(frames[0], "TIFF", **more), first)
     colors = [frame.convert("RGB") for frame in frames]
-    stereo = encoded(colors[0], "MPO", save_all=True, append_images=colors[1:])
+    stereo = encoded(colors[0], "MPO", save_all=True, append_images=colors[1:2])
     make.good("mpo", "two.mpo", stereo, first)
     if features.check("webp"):
         data = encoded(frames[0], "WEBP", lossless=True, **more)

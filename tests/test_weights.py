@@ -144,6 +144,23 @@ def test_missing_file_and_folder(tmp_path):
         sriqa.load(weights=tmp_path)
 
 
+def test_metrics_without_released_weights_say_the_ways_out():
+    with pytest.raises(WeightsError) as caught:
+        sriqa.load("sriqa_dbcnn")
+    for word in ("no weights are released", "sriqa_lite", "--weights FILE", "sriqa-calibrate"):
+        assert word in str(caught.value)
+
+
+def test_a_local_file_serves_a_metric_without_released_weights(tmp_path, picture):
+    path = tmp_path / "dbcnn.safetensors"
+    model = find_spec("sriqa_dbcnn").build()
+    policy = CropPolicy(number=1)
+    metric = CalibratedMetric("sriqa_dbcnn", model, Rectifier(model.feature_dim), policy)
+    save_weights(path, metric, {"training_data": "none, random weights"})
+    again = sriqa.load("sriqa_dbcnn", weights=path)
+    assert again.score(picture) == pytest.approx(metric.score(picture), abs=1e-3)
+
+
 def test_unknown_names_are_quoted():
     with pytest.raises(SriqaError, match="unknown metric 'sriqa_light'; known: sriqa_lite"):
         sriqa.load("sriqa_light")
