@@ -65,13 +65,20 @@ def train_prior(
             log("prior", step, {"order": loss.item()})
     model.hidden.load_state_dict(head[0].state_dict())
     model.out.load_state_dict(head[1].state_dict())
-    # Certain orders drive differences apart without end; calibration starts at unit spread,
-    # where the preference of Eq. (4) still has a gradient.
-    with torch.no_grad():
-        scores, _ = model.read(codes.flatten(0, 1).to(model.centre))
-        spread, mean = torch.std_mean(scores)
-        model.out.weight /= spread
-        model.out.bias.sub_(mean).div_(spread)
+    standardise_scores(model, codes)
+
+
+@torch.no_grad()
+def standardise_scores(model: LiteQualityModel, codes: Tensor) -> None:
+    """Shift and scale the head, so that images of these codes (..., C) score 0 ± 1.
+
+    Certain orders drive differences apart without end. What is trained next starts from unit
+    spread, where the preference of Eq. (4) still has a gradient.
+    """
+    scores, _ = model.read(codes.flatten(0, -2).to(model.centre))
+    spread, mean = torch.std_mean(scores)
+    model.out.weight /= spread
+    model.out.bias.sub_(mean).div_(spread)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from ..crops import CropPolicy
 from ..errors import SriqaError
@@ -26,7 +27,7 @@ from .datasets import SRResults, find_images, read_sr_results
 from .features import ladder_codes, sr_codes
 from .heldout import HeldOut
 from .pretrained import imagenet_encoder
-from .quality_training import fine_tune, train_prior
+from .quality_training import fine_tune, standardise_scores, train_prior
 from .training import train_rectifier
 
 _LEVELS = 3
@@ -116,9 +117,10 @@ class RunLog:
     """`log.csv` of a run: seconds, stage, step and named losses, one line each."""
 
     def __init__(self, folder: Path) -> None:
-        self._stream = (folder / "log.csv").open("w", newline="", encoding="utf-8")
+        self._stream = (folder / "log.csv").open("a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._stream)
-        self._writer.writerow(["seconds", "stage", "step", "loss", "value"])
+        if self._stream.tell() == 0:
+            self._writer.writerow(["seconds", "stage", "step", "loss", "value"])
         self._start = time.monotonic()
 
     def __call__(self, stage: str, step: int, losses: dict[str, float]) -> None:
@@ -128,26 +130,36 @@ class RunLog:
         self._stream.flush()
 
 
-def new_folder(folder: Path, config: RunConfig) -> RunLog:
-    """Create the folder of a run with its resolved config; an existing run is not overwritten."""
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise SriqaError(f"{folder}: exists; give the run a new folder") from None
-    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+def open_folder(folder: Path, config: RunConfig) -> RunLog:
+    """Create the folder of a run with its resolved config, or go on in a stopped run's.
+
+    Raises
+    ------
+    SriqaError
+        If the folder holds something else, a run with other settings, or a finished run.
+    """
+    settings = json.dumps(config.to_dict(), indent=1) + "\n"
+    stored = folder / "config.json"
+    if stored.exists() and stored.read_text() != settings:
+        raise SriqaError(f"{folder}: holds a run with other settings; give this one a new folder")
+    if (folder / "report.json").exists() or (folder.exists() and not stored.exists()):
+        raise SriqaError(f"{folder}: is not empty; give the run a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    stored.write_text(settings)
     return RunLog(folder)
 
 
 def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, dict[str, float]]:
     """Make a calibrated `sriqa_lite`, and measure it and its three simpler variants.
 
-    Writes `config.json`, `log.csv`, `weights.safetensors` and `report.json` into the folder.
+    Writes `config.json`, `log.csv`, `fine-tuned.safetensors`, `weights.safetensors` and
+    `report.json` into the folder. A run that was stopped after its fine-tuning goes on there.
 
     Parameters
     ----------
     config : RunConfig
     folder : Path
-        New folder of the run.
+        Folder of the run: new, or that of a stopped run with the same settings.
     device : torch.device
 
     Returns
@@ -161,7 +173,7 @@ def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, di
         For settings, data or a folder that cannot be used, and for a loss that is not finite.
     """
     data = read_data(config)
-    log = new_folder(folder, config)
+    log = open_folder(folder, config)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         prior = LiteQualityModel()
@@ -171,7 +183,13 @@ def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, di
     ladders = ladder_codes(as_metric(prior), data.photos, _LEVELS, on_sr=False, seed=config.seed)
     train_prior(prior, ladders, config.quality_model, config.seed, log)
     tuned = copy.deepcopy(prior)
-    fine_tune(tuned, data.train, data.photos, config.quality_model, config.seed, log)
+    checkpoint = folder / "fine-tuned.safetensors"
+    if checkpoint.exists():
+        tuned.load_state_dict(load_file(checkpoint))
+    else:
+        fine_tune(tuned, data.train, data.photos, config.quality_model, config.seed, log)
+        save_file(tuned.state_dict(), checkpoint.with_suffix(".partial"))
+        checkpoint.with_suffix(".partial").replace(checkpoint)
 
     figures = {}
     for names, model in ((("prior", "rectifier only"), prior), (("fine-tuned", "both"), tuned)):
@@ -188,24 +206,29 @@ def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, di
 def calibrate(
     model: LiteQualityModel, rectifier: Rectifier, config: RunConfig, data: Data, log: RunLog
 ) -> CalibratedMetric:
-    """Stage 2: the rectifier, trained on the frozen quality model's features."""
+    """Stage 2: the rectifier, trained on the frozen quality model's features.
+
+    Before, the quality model's scores are brought to mean 0 and spread 1 on the training results.
+    """
     metric = as_metric(model)
     rng = np.random.default_rng([config.seed, 1])
-    results = [path for method in data.train.methods for path in data.train.images(method)]
+    files = [path for method in data.train.methods for path in data.train.images(method)]
     ladders = [
         ladder_codes(
             metric,
             [pool[i] for i in rng.permutation(len(pool))[:_RECTIFIER_LADDERS]],
             _LEVELS,
-            on_sr=pool is results,
+            on_sr=pool is files,
             seed=config.seed,
         )
-        for pool in (data.photos, results)
+        for pool in (data.photos, files)
     ]
+    results = sr_codes(metric, data.train, _ONE_CROP)
+    standardise_scores(model, results)
     train_rectifier(
         rectifier,
         copy.deepcopy(model).cpu(),
-        sr_codes(metric, data.train, _ONE_CROP),
+        results,
         torch.as_tensor(data.train.mu, dtype=torch.float32),
         torch.cat(ladders),
         sr_codes(metric, data.held(data.train.methods), _ONE_CROP),

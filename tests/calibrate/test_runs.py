@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 import torch
@@ -79,9 +80,21 @@ def test_figures_of_runs_become_a_table(run, tmp_path):
         write_table([tmp_path], tmp_path / "table.md")
 
 
-def test_an_existing_run_is_not_overwritten(run, settings):
-    with pytest.raises(SriqaError, match="give the run a new folder"):
-        train(load_config("sriqa_lite", settings), run, torch.device("cpu"))
+def test_a_finished_run_is_not_overwritten(run, settings, tmp_path):
+    for folder, given in ((run, settings), (run, [*settings, "seed=1"])):
+        with pytest.raises(SriqaError, match=r"give (the run|this one) a new folder"):
+            train(load_config("sriqa_lite", given), folder, torch.device("cpu"))
+    (tmp_path / "something").touch()
+    with pytest.raises(SriqaError, match="is not empty"):
+        train(load_config("sriqa_lite", settings), tmp_path, torch.device("cpu"))
+
+
+def test_a_run_stopped_after_fine_tuning_goes_on_to_the_same_weights(run, settings, tmp_path):
+    for name in ("config.json", "fine-tuned.safetensors"):
+        shutil.copy(run / name, tmp_path / name)
+    train(load_config("sriqa_lite", settings), tmp_path, torch.device("cpu"))
+    name = "weights.safetensors"
+    assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -113,26 +113,31 @@ def create_or_compare(
         for statement in _SCHEMA.split(";\n\n"):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    if not db.execute("SELECT count(*) FROM subject").fetchone()[0]:
+    problem = _compare(db, rows, wanted)
+    if problem and db.execute("SELECT count(*) FROM subject").fetchone()[0]:
+        raise SriqaError(f"{path}: was started with {problem} or a new file")
+    if problem:
         _fill(db, rows, wanted)
+    query = "SELECT value FROM setting WHERE name = 'secret'"
+    return str(db.execute(query).fetchone()["value"])
+
+
+def _compare(
+    db: sqlite3.Connection, rows: list[dict[str, str]], settings: dict[str, str]
+) -> str | None:
+    """What is other in the file, and what to give instead."""
     columns = list(rows[0])
     stored = [
         {name: row[name] for name in columns}
         for row in db.execute("SELECT * FROM pair ORDER BY id")
     ]
     if stored != rows:
-        raise SriqaError(
-            f"{path}: was started with other pairs ({_difference(stored, rows)}); "
-            "give the same pairs or a new file"
-        )
+        return f"other pairs ({_difference(stored, rows)}); give the same pairs"
     found = dict(tuple(row) for row in db.execute("SELECT name, value FROM setting"))
-    for name, value in wanted.items():
+    for name, value in settings.items():
         if found[name] != value:
-            raise SriqaError(
-                f"{path}: was started with {name} = {found[name]}, not {value}; "
-                "give the same options or a new file"
-            )
-    return str(found["secret"])
+            return f"{name} = {found[name]}, not {value}; give the same options"
+    return None
 
 
 def _fill(db: sqlite3.Connection, rows: list[dict[str, str]], settings: dict[str, str]) -> None:

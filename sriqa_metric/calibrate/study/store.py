@@ -106,6 +106,10 @@ class Store:
                 raise Refused(409, f"The code {code} is taken. If it is yours, continue with it.")
             subject = known["id"] if known else None
             if subject is None:
+                query = "SELECT value FROM setting WHERE name = 'secret'"
+                if db.execute(query).fetchone()["value"] != self.secret:
+                    # Before anybody took part, another process filled the file anew.
+                    raise Refused(409, "This study was replaced. Please tell the experimenter.")
                 subject = db.execute(
                     "INSERT INTO subject (code, start_id, age_band, display_notes, joined) "
                     "VALUES (?, ?, ?, ?, ?)",

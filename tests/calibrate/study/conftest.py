@@ -95,8 +95,9 @@ class ServerProcess:
 
     def kill(self) -> None:
         """SIGKILL: nothing is flushed, nobody is told."""
-        self.process.kill()
-        self.process.communicate()
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.communicate()
 
 
 @pytest.fixture

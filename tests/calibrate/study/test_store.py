@@ -227,9 +227,11 @@ def test_another_study_in_the_file(db, pairs):
 
 
 def test_a_study_that_nobody_took_part_in_is_replaced(db, pairs):
-    Store(db, pairs, PLAIN).close()
+    replaced = Store(db, pairs, PLAIN)
     store = Store(db, pairs[:5], Settings(tie=True, repeat_rate=0, obvious_rate=0, training=0))
     assert len(answer_all(store, store.start("code-one", "s"), "tie")) == 5
+    with pytest.raises(Refused, match="was replaced"):
+        replaced.start("code-two", "s")
 
 
 def test_a_file_that_is_no_study(tmp_path, pairs):
