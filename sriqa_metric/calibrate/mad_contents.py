@@ -61,7 +61,8 @@ def find_contents(
     root : Path
         Folder of the methods' folders. A result is `<root>/<method>/<content>.<extension>`, or,
         where the method's folder itself has no images,
-        `<root>/<method>/SR/<content>_<method>.<extension>`.
+        `<root>/<method>/SR/<content>_<method>.<extension>` (or any other ending without an
+        underscore that all these files share).
     lr : Path
         Folder of the LR inputs, `<lr>/<content>.<extension>`; it may lie in `root`.
     methods : sequence of str, optional
@@ -130,7 +131,7 @@ def _results(
         folder = folders[method]
         images = _images(folder)
         if not images and (folder / "SR").is_dir():
-            images = _images(folder / "SR", f"_{method}")
+            images = _without_ending(_images(folder / "SR"), method)
         if images:
             found[method] = images
         elif methods is not None:
@@ -140,12 +141,21 @@ def _results(
     return found
 
 
-def _images(folder: Path, suffix: str = "") -> dict[str, list[Path]]:
-    """Content -> its files; `suffix` is taken off the names."""
+def _without_ending(images: dict[str, list[Path]], method: str) -> dict[str, list[Path]]:
+    """`<content>_<method>` -> `<content>`, or what else all names end with after the last `_`."""
+    ending = f"_{method}"
+    if not all(name.endswith(ending) for name in images):
+        endings = {"".join(name.rpartition("_")[1:]) for name in images}
+        ending = endings.pop() if len(endings) == 1 else ""
+    return {name.removesuffix(ending): paths for name, paths in images.items()}
+
+
+def _images(folder: Path) -> dict[str, list[Path]]:
+    """Content -> its files."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in EXTENSIONS:
-            found.setdefault(path.stem.removesuffix(suffix), []).append(path)
+            found.setdefault(path.stem, []).append(path)
     return found
 
 

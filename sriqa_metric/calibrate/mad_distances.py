@@ -31,7 +31,7 @@ class Distances:
     d1 : ndarray, (contents, pairs), float32
         DISTS between the two results of each method pair.
     features : ndarray, (contents, d), float32
-        Of the LR inputs; D2 is the Euclidean distance between them.
+        Of the LR inputs, for D2.
     """
 
     d1: np.ndarray
