@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import glob
-import os
+import io
 import sys
-from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from .errors import SriqaError
+from .paths import Item, expand
 
 if TYPE_CHECKING:
     from .metric import CalibratedMetric
-
-EXTENSIONS = {
-    ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif",
-    ".tiff", ".webp",
-}  # fmt: skip
 
 
 class Format(str, Enum):
@@ -74,7 +68,7 @@ def score(
         from .weights import load
 
         model = load(metric, weights, _device(device))
-        stream = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
+        stream = _opened(output) if output else sys.stdout
     except (SriqaError, OSError) as error:
         _say(error)
         raise typer.Exit(2) from None
@@ -90,49 +84,6 @@ def score(
     if failed:
         _say(f"{failed} of {len(items)} failed")
         raise typer.Exit(1)
-
-
-class Item(NamedTuple):
-    """A path that was asked for, and why it cannot even be tried."""
-
-    path: str
-    problem: str | None = None
-
-
-def expand(paths: list[str], recursive: bool) -> Iterator[Item]:
-    """Every path that is meant, in the order given.
-
-    A folder stands for its image files, sorted by name. A pattern that is no file's name stands
-    for what it matches. What cannot be found is kept, so that its failure is told.
-    """
-    for path in paths:
-        if path == "-":
-            lines = sys.stdin.read().splitlines()
-            yield from expand([line for line in lines if line and line != "-"], recursive)
-        elif os.path.isdir(path):
-            found = [Item(name) for name in _images_in(path, recursive)]
-            yield from found or [Item(path, "no image files in this folder")]
-        elif os.path.lexists(path) or not glob.has_magic(path):
-            yield Item(path)
-        else:
-            matches = sorted(glob.glob(path, recursive=True))
-            yield from map(Item, matches or [])
-            if not matches:
-                yield Item(path, "nothing matches this pattern")
-
-
-def _images_in(folder: str, recursive: bool) -> list[str]:
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        if not recursive:
-            folders.clear()
-        found += [
-            os.path.join(root, name)
-            for name in sorted(files)
-            if os.path.splitext(name)[1].lower() in EXTENSIONS
-        ]
-    return found
 
 
 def _run(
@@ -168,6 +119,11 @@ def _run(
     return failed
 
 
+def _opened(output: Path) -> TextIO:
+    # Names that are no text (bytes of another encoding) are written as they are.
+    return output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+
+
 def _device(device: Device) -> str:
     if device is not Device.auto:
         return device.value
@@ -192,6 +148,8 @@ def _say(message: object) -> None:
 
 def main() -> None:
     """Entry point of `sriqa-score`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
     app()
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .errors import SriqaError
+from .images import as_float
 
 
 @dataclass(frozen=True)
@@ -162,12 +163,8 @@ def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tens
     tall, wide = enlarged_size(height, width, size)
     if (tall, wide) == (height, width):
         windows = torch.stack([image[:, t : t + size, x : x + size] for t, x in where])
-        return _unit_float(windows)
+        return as_float(windows)
     return torch.stack([_enlarged_window(image, (tall, wide), corner, size) for corner in where])
-
-
-def _unit_float(pixels: Tensor) -> Tensor:
-    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
 
 
 def _enlarged_window(
@@ -178,7 +175,7 @@ def _enlarged_window(
     rows, row_weights = _cubic_taps(height, target[0], corner[0], size, image.device)
     columns, column_weights = _cubic_taps(width, target[1], corner[1], size, image.device)
     first, past = int(columns.min()), int(columns.max()) + 1
-    source = _unit_float(image[:, :, first:past][:, rows])  # (3, size, 4, columns read)
+    source = as_float(image[:, :, first:past][:, rows])  # (3, size, 4, columns read)
     lines = torch.einsum("crtw,rt->crw", source, row_weights.to(source))
     window = torch.einsum("crst,st->crs", lines[:, :, columns - first], column_weights.to(source))
     return window.clamp(0, 1)

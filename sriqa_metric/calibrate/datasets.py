@@ -10,8 +10,7 @@ import numpy as np
 
 from ..errors import SriqaError
 from ..images import as_float, read_image
-
-EXTENSIONS = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+from ..paths import EXTENSIONS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from PIL import Image
 
 from ..errors import SriqaError
-from .datasets import EXTENSIONS
+from ..paths import EXTENSIONS
 
 _Item = TypeVar("_Item")
 

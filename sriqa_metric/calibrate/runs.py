@@ -7,7 +7,8 @@ import csv
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,8 +153,9 @@ def open_folder(folder: Path, config: RunConfig) -> RunLog:
 def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, dict[str, float]]:
     """Make a calibrated `sriqa_lite`, and measure it and its three simpler variants.
 
-    Writes `config.json`, `log.csv`, `fine-tuned.safetensors`, `weights.safetensors` and
-    `report.json` into the folder. A run that was stopped after its fine-tuning goes on there.
+    Writes `config.json`, `log.csv`, `weights.safetensors`, `report.json`, and the quality model
+    after each of its two trainings into the folder. A run that was stopped goes on after the last
+    training that it finished.
 
     Parameters
     ----------
@@ -178,18 +180,17 @@ def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, di
         torch.manual_seed(config.seed)
         prior = LiteQualityModel()
         rectifier = Rectifier(prior.feature_dim)
-    prior.encoder = imagenet_encoder()
     prior.requires_grad_(False).to(device)
-    ladders = ladder_codes(as_metric(prior), data.photos, _LEVELS, on_sr=False, seed=config.seed)
-    train_prior(prior, ladders, config.quality_model, config.seed, log)
+    with _kept(prior, folder / "prior.safetensors") as to_train:
+        if to_train:
+            prior.encoder = imagenet_encoder().requires_grad_(False).to(device)
+            metric = as_metric(prior)
+            ladders = ladder_codes(metric, data.photos, _LEVELS, on_sr=False, seed=config.seed)
+            train_prior(prior, ladders, config.quality_model, config.seed, log)
     tuned = copy.deepcopy(prior)
-    checkpoint = folder / "fine-tuned.safetensors"
-    if checkpoint.exists():
-        tuned.load_state_dict(load_file(checkpoint))
-    else:
-        fine_tune(tuned, data.train, data.photos, config.quality_model, config.seed, log)
-        save_file(tuned.state_dict(), checkpoint.with_suffix(".partial"))
-        checkpoint.with_suffix(".partial").replace(checkpoint)
+    with _kept(tuned, folder / "fine-tuned.safetensors") as to_train:
+        if to_train:
+            fine_tune(tuned, data.train, data.photos, config.quality_model, config.seed, log)
 
     figures = {}
     for names, model in ((("prior", "rectifier only"), prior), (("fine-tuned", "both"), tuned)):
@@ -201,6 +202,19 @@ def train(config: RunConfig, folder: Path, device: torch.device) -> dict[str, di
     report = {"held_contents": data.held_contents, "held_methods": config.validation.methods}
     (folder / "report.json").write_text(json.dumps({**report, "figures": figures}, indent=1) + "\n")
     return figures
+
+
+@contextmanager
+def _kept(model: LiteQualityModel, checkpoint: Path) -> Iterator[bool]:
+    """Load the model from its checkpoint; if there is none, yield True and write it afterwards."""
+    if checkpoint.exists():
+        model.load_state_dict(load_file(checkpoint))
+        yield False
+        return
+    yield True
+    partial = checkpoint.with_suffix(".partial")
+    save_file(model.state_dict(), partial)
+    partial.replace(checkpoint)
 
 
 def calibrate(

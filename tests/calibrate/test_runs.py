@@ -89,8 +89,8 @@ def test_a_finished_run_is_not_overwritten(run, settings, tmp_path):
         train(load_config("sriqa_lite", settings), tmp_path, torch.device("cpu"))
 
 
-def test_a_run_stopped_after_fine_tuning_goes_on_to_the_same_weights(run, settings, tmp_path):
-    for name in ("config.json", "fine-tuned.safetensors"):
+def test_a_stopped_run_goes_on_to_the_same_weights(run, settings, tmp_path):
+    for name in ("config.json", "prior.safetensors", "fine-tuned.safetensors"):
         shutil.copy(run / name, tmp_path / name)
     train(load_config("sriqa_lite", settings), tmp_path, torch.device("cpu"))
     name = "weights.safetensors"

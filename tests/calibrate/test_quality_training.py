@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from sriqa_metric.calibrate.agreement import severity_right
+from sriqa_metric.calibrate.config import QualityModelConfig
+from sriqa_metric.calibrate.datasets import find_images, read_sr_results
+from sriqa_metric.calibrate.features import image_codes, random_ladder
+from sriqa_metric.calibrate.quality_training import (
+    Sampler,
+    fine_tune,
+    standardise_scores,
+    train_prior,
+)
+from sriqa_metric.calibrate.runs import as_metric
+from sriqa_metric.crops import CropPolicy
+from sriqa_metric.errors import SriqaError
+from sriqa_metric.quality_models.lite import LiteQualityModel
+
+SMALL = QualityModelConfig(
+    prior_steps=40, steps=2, crop=64, contents=2, photo_ladders=2, sr_ladders=1, levels=2
+)
+
+
+@pytest.fixture(scope="module")
+def sampler(made_data):
+    sr = read_sr_results(made_data / "sr", made_data / "sr" / "ranking.csv")
+    return Sampler(sr, find_images(made_data / "photos"), SMALL, seed=3)
+
+
+def ignore(stage, step, losses):
+    pass
+
+
+def test_a_batch_depends_on_seed_and_step_alone(sampler):
+    first, again, other = sampler(5), sampler(5), sampler(6)
+    assert first.results.shape == (2, 3, 64, 64, 3)
+    assert first.ladders.shape == (3, 3, 64, 64, 3)
+    assert (first.results == again.results).all()
+    assert (first.ladders == again.ladders).all()
+    assert (first.results != other.results).any()
+
+
+def test_all_methods_show_the_same_window_of_a_content(sampler):
+    sharp, soft, _ = sampler(0).results[0].astype(float)
+    assert np.corrcoef(sharp.ravel(), soft.ravel())[0, 1] > 0.7
+
+
+def test_prior_learns_ladders_and_ends_at_unit_spread():
+    torch.manual_seed(0)
+    model = LiteQualityModel().requires_grad_(False)
+    ladders = torch.randn(50, 3, 1024)
+    ladders[..., 7] += torch.tensor([4.0, 0.0, -4.0])
+    train_prior(model, ladders, SMALL, 0, ignore)
+    codes = (ladders - model.centre) * model.scale
+    scores = model.read(codes.flatten(0, 1))[0].view(50, 3)
+    assert severity_right(scores.numpy()) > 0.95
+    assert scores.std().item() == pytest.approx(1, abs=1e-4)
+    assert scores.mean().item() == pytest.approx(0, abs=1e-4)
+
+
+def test_standardising_keeps_the_order():
+    model = LiteQualityModel().requires_grad_(False)
+    codes = torch.randn(20, 1024)
+    before = model.read(codes)[0]
+    standardise_scores(model, codes)
+    assert torch.equal(model.read(codes)[0].argsort(), before.argsort())
+
+
+def test_fine_tuning_changes_every_part_and_no_step_nothing(sampler):
+    torch.manual_seed(0)
+    model = LiteQualityModel().requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    none = QualityModelConfig(steps=0)
+    fine_tune(model, sampler.sr, sampler.photos, none, 0, ignore)
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+    fine_tune(model, sampler.sr, sampler.photos, SMALL, 0, ignore)
+    for part in ("encoder.stem.weight", "hidden.weight", "out.weight"):
+        assert not torch.equal(model.state_dict()[part], before[part])
+    assert torch.equal(model.centre, before["centre"])
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step(sampler):
+    model = LiteQualityModel().requires_grad_(False)
+    model.out.bias.fill_(torch.nan)
+    with pytest.raises(SriqaError, match="the loss of step 0 is nan"):
+        fine_tune(model, sampler.sr, sampler.photos, SMALL, 0, ignore)
+
+
+def test_images_smaller_than_a_crop_are_named(made_data):
+    path = made_data / "photos" / "0.png"
+    with pytest.raises(SriqaError, match=r"0\.png: 240x240 pixels; training needs 256x256"):
+        random_ladder(path, 256, 2, False, np.random.default_rng(0))
+
+
+def test_codes_are_those_of_each_image_alone(made_data, tmp_path):
+    torch.manual_seed(0)
+    metric = as_metric(LiteQualityModel())
+    paths = find_images(made_data / "photos")[:3]
+    policy = CropPolicy(size=64, number=2)
+    together = image_codes(metric, paths, policy)
+    alone = torch.cat([image_codes(metric, [path], policy) for path in paths])
+    assert torch.allclose(together, alone, atol=1e-4)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    with pytest.raises(SriqaError, match=r"bad\.png"):
+        image_codes(metric, [*paths, tmp_path / "bad.png"], policy)
