@@ -1,6 +1,6 @@
 """Make the picture of the README: the example images, each with its score.
 
-python examples/score_picture.py docs/scores.png
+python examples/score_picture.py docs/scores.jpg
 """
 
 from __future__ import annotations
