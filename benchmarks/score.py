@@ -53,7 +53,7 @@ def main(folder: Path | None) -> None:
 
     def plain(paths: list[Path]) -> None:
         for path in paths:
-            pixels = np.asarray(Image.open(path).convert("RGB"))
+            pixels = np.array(Image.open(path).convert("RGB"))
             image = torch.from_numpy(pixels).permute(2, 0, 1).float().contiguous() / 255
             with torch.no_grad():
                 maps = network(read_crops(image, metric.policy).contiguous() * 2 - 1)

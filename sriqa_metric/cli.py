@@ -51,7 +51,9 @@ def score(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Crops in one pass; by default what is fast.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that decode images.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that decode; by default what is fast.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Use this weights file.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the metrics and stop.")] = False,
 ) -> None:
@@ -92,7 +94,7 @@ def _run(
     format: Format,
     stream: TextIO,
     batch_size: int | None,
-    workers: int,
+    workers: int | None,
 ) -> int:
     """Score every item and write it; returns how many failed, each named on stderr."""
     from rich.console import Console

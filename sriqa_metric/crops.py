@@ -162,8 +162,10 @@ def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tens
     height, width = image.shape[-2:]
     tall, wide = enlarged_size(height, width, size)
     if (tall, wide) == (height, width):
-        windows = torch.stack([image[:, t : t + size, x : x + size] for t, x in where])
-        return as_float(windows)
+        # Decoded files and fast networks both keep the channels of a pixel together.
+        pixels = image.permute(1, 2, 0)
+        windows = torch.stack([pixels[t : t + size, x : x + size] for t, x in where])
+        return as_float(windows.permute(0, 3, 1, 2))
     return torch.stack([_enlarged_window(image, (tall, wide), corner, size) for corner in where])
 
 

