@@ -10,7 +10,7 @@ from sriqa_metric.calibrate.training import train_rectifier
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.rectifier import Rectifier
 
-METHODS, WIDTH = 6, 64
+METHODS, WIDTH = 6, 16
 
 
 class Biased(nn.Module):
@@ -29,7 +29,7 @@ def world():
     mu = torch.linspace(1, -1, METHODS)
     codes = torch.randn(METHODS, 40, WIDTH, generator=generator) * 0.3
     codes[..., 0] += mu[[3, 5, 1, 0, 4, 2], None]  # planted bias
-    codes[..., 1] += mu[:, None]
+    codes[..., 1] += 2 * mu[:, None]
     ladders = torch.zeros(20, 3, WIDTH)
     ladders[..., 0] = torch.tensor([1.0, 0.0, -1.0])
     return codes, mu, ladders
