@@ -88,7 +88,7 @@ def _local_statistics() -> nn.ModuleList:
     """One module per stage: its map -> the part of the content vector that it adds."""
     modules = nn.ModuleList()
     side = _SIZE // 4
-    for width, reduced in zip(_WIDTHS, _REDUCED, strict=False):
+    for width, reduced in zip(_WIDTHS[:-1], _REDUCED, strict=True):
         modules.append(
             nn.Sequential(
                 nn.Conv2d(width, reduced, 1, bias=False),

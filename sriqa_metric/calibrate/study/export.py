@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...errors import SriqaError
+from ..votes import REALSR1K_COLUMNS
 from .schema import open_study
 
 SCHEMAS = ("tidy", "realsr1k")
@@ -27,14 +28,6 @@ TIDY_COLUMNS = (
     "expected",
     "group",
     "pair",
-)
-REALSR1K_COLUMNS = (
-    "sr_pair_names",
-    "group",
-    "name1_column",
-    "name2_column",
-    "score1_column",
-    "score2_column",
 )
 DEGRADED = "~degraded"  # added to a method's name: its result without details
 
