@@ -5,14 +5,16 @@
     metric = sriqa.load("sriqa_lite")
     metric.score("image.png")
 
-Importing the package imports neither torch nor pyiqa; the names below do when they are used.
+Importing the package imports neither torch nor pyiqa; the names below do when they are used. It
+adds its metrics to pyiqa, now or when pyiqa is imported.
 """
 
-from __future__ import annotations
+from .pyiqa_hook import install
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing is not imported at every start of an interpreter
 if TYPE_CHECKING:
+    from typing import Any
+
     from .crops import CropPolicy
     from .metric import CalibratedMetric
     from .weights import load
@@ -35,9 +37,12 @@ def list_metrics() -> list[str]:
     return list(CATALOG)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+install()

@@ -14,6 +14,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class HubFile:
+    """A file on the Hugging Face Hub.
+
+    Parameters
+    ----------
+    repo : str
+        `org/name`.
+    revision : str
+        Commit, tag or branch; of released weights always the full commit.
+    file : str
+        Name in the repository.
+    sha256 : str or None
+        What the file's bytes must hash to, 64 hex digits; None only for a user's own repository.
+    """
+
+    repo: str
+    revision: str
+    file: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
 class MetricSpec:
     """One metric.
 
@@ -33,6 +55,8 @@ class MetricSpec:
         What values to expect, for people.
     licence : str
         Licence of the weights.
+    released : HubFile or None
+        Weights on the Hub. The day weights are published, this entry is all that changes.
     """
 
     name: str
@@ -42,6 +66,7 @@ class MetricSpec:
     bundled: Path | None
     score_range: str
     licence: str
+    released: HubFile | None = None
 
 
 def _lite() -> QualityModel:

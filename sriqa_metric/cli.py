@@ -55,6 +55,10 @@ def score(
         int | None, typer.Option(min=1, help="Threads that decode; by default what is fast.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Use this weights file.")] = None,
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", help="Of one image: draw here where quality drops; .csv: values."),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the metrics and stop.")] = False,
 ) -> None:
     """Score super-resolved images without a reference. Higher is better.
@@ -75,8 +79,15 @@ def score(
         _say(error)
         raise typer.Exit(2) from None
     items = list(expand(paths, recursive))
+    if map_ and len(items) != 1:
+        raise typer.BadParameter(f"--map is for one image, not {len(items)}")
     try:
         failed = _run(model, items, format, stream, batch_size, workers)
+        if map_ and not failed:
+            _write_map(model, items[0].path, map_, batch_size)
+    except SriqaError as error:
+        _say(error)
+        raise typer.Exit(2) from None
     except KeyboardInterrupt:
         _say("stopped")
         raise typer.Exit(130) from None
@@ -121,6 +132,27 @@ def _run(
     return failed
 
 
+def _write_map(model: CalibratedMetric, image: str, path: Path, batch_size: int | None) -> None:
+    """Write the quality map of an image: its values if the path ends in .csv, else a picture."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from .map_picture import draw_map, write_map_csv
+    from .quality_map import quality_map
+
+    console = Console(stderr=True)
+    found = quality_map(
+        model,
+        image,
+        batch_size,
+        lambda batches: track(batches, "mapping", console=console, disable=not console.is_terminal),
+    )
+    if path.suffix.lower() == ".csv":
+        write_map_csv(found, path)
+    else:
+        draw_map(found, image, path)
+
+
 def _opened(output: Path) -> TextIO:
     # Names that are no text (bytes of another encoding) are written as they are.
     return output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
@@ -138,9 +170,12 @@ def _print_metrics() -> None:
     from .catalog import CATALOG
 
     for spec in CATALOG.values():
-        status = (
-            "weights in the package" if spec.bundled else "weights not released, give --weights"
-        )
+        if spec.bundled:
+            status = "weights in the package"
+        elif spec.released:
+            status = f"weights on the Hub, {spec.released.repo}"
+        else:
+            status = "weights not released, give --weights"
         print(f"{spec.name}: {spec.summary} ({status})")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from .quality_map import QualityMap
     from .quality_models import QualityModel
 
     ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
@@ -47,6 +49,7 @@ class CalibratedMetric(nn.Module):
     """
 
     higher_is_better = True
+    checks_range = True  # whether `forward` refuses values outside [0, 1]
 
     def __init__(
         self,
@@ -110,7 +113,7 @@ class CalibratedMetric(nn.Module):
         SriqaError
             If the shape, the type or a value is wrong; the message quotes it.
         """
-        images = _checked(images)
+        images = _checked(images, self.checks_range)
         codes = []
         for image in images.to(self.device, torch.float32):
             crops = read_crops(image.expand(3, -1, -1), self.policy)
@@ -141,8 +144,14 @@ class CalibratedMetric(nn.Module):
             return score_all(self, images)
         return score_all(self, [cast("ImageLike", images)])[0]
 
+    def quality_map(self, image: ImageLike) -> QualityMap:
+        """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
+        from .quality_map import quality_map
 
-def _checked(images: Tensor) -> Tensor:
+        return quality_map(self, image)
+
+
+def _checked(images: Tensor, checks_range: bool) -> Tensor:
     """The batch itself, or a `SriqaError` that quotes what is wrong with it."""
     if not isinstance(images, Tensor):
         raise SriqaError(f"expected a tensor (N, 3, H, W), got {type(images).__name__}")
@@ -154,6 +163,8 @@ def _checked(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise SriqaError(f"expected floats in [0, 1], got {images.dtype}; divide 8-bit by 255")
     low, high = (value.item() for value in images.detach().aminmax())
-    if not (low >= 0 and high <= 1):  # also when NaN
+    if checks_range and not (low >= 0 and high <= 1):  # also when NaN
         raise SriqaError(f"expected values in [0, 1], got {low:g} to {high:g}")
+    if not (isfinite(low) and isfinite(high)):
+        raise SriqaError(f"expected finite values, got {low:g} to {high:g}")
     return images

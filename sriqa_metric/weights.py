@@ -6,7 +6,6 @@ finite, and nothing else is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .catalog import CATALOG, MetricSpec, find_spec
+from .catalog import MetricSpec, find_spec
 from .crops import CropPolicy
 from .errors import SriqaError
+from .hub import REPO_VARIABLE, WeightsError, fetch, file_in, sha256_of, ways_out
 from .metric import CalibratedMetric
 from .rectifier import Rectifier
 
@@ -27,14 +27,11 @@ _REQUIRED = ("format_version", "metric", "encoder", "crop_policy", "training_dat
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 
 
-class WeightsError(SriqaError):
-    """A weights file that is missing, damaged or made for something else."""
-
-
 def load(
     metric: str = "sriqa_lite",
     weights: str | os.PathLike[str] | None = None,
     device: str | torch.device = "cpu",
+    policy: CropPolicy | None = None,
 ) -> CalibratedMetric:
     """Make a metric that is ready to score.
 
@@ -43,8 +40,10 @@ def load(
     metric : str
         Name from the catalogue.
     weights : path, optional
-        A weights file to use instead of the bundled one.
+        A weights file to use instead of the one that belongs to the name; see `find_weights`.
     device : str or torch.device
+    policy : CropPolicy, optional
+        Which crops to read, instead of the policy stored with the weights.
 
     Returns
     -------
@@ -56,15 +55,44 @@ def load(
         For an unknown metric or device, and for weights that are missing or wrong.
     """
     spec = find_spec(metric)
-    path = Path(weights) if weights is not None else spec.bundled
-    if path is None:
-        bundled = ", ".join(name for name, other in CATALOG.items() if other.bundled)
-        raise WeightsError(
-            f"{metric}: no weights are released. Use a metric whose weights are in the package "
-            f"({bundled}), give a local file (--weights FILE, or weights= in Python), or make one "
-            "with sriqa-calibrate"
-        )
-    return read_weights(path, spec).to(find_device(device))
+    chosen = find_device(device)
+    model = read_weights(find_weights(spec, weights), spec)
+    if policy is not None:
+        model.policy = policy
+    return model.to(chosen)
+
+
+def find_weights(spec: MetricSpec, weights: str | os.PathLike[str] | None = None) -> Path:
+    """The weights file of a metric, downloaded if need be.
+
+    The first of these that is there, and never another one when it fails: the file given, the
+    repository that SRIQA_WEIGHTS_REPO names, the file in the package, the released file.
+
+    Parameters
+    ----------
+    spec : MetricSpec
+    weights : path, optional
+        A local file.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    WeightsError
+        If there are no weights for this metric, or they cannot be fetched.
+    """
+    if weights is not None:
+        return Path(weights)
+    repo = os.environ.get(REPO_VARIABLE)
+    if repo:
+        return fetch(file_in(repo, f"{spec.name}.safetensors"))
+    if spec.bundled is not None:
+        return spec.bundled
+    if spec.released is not None:
+        return fetch(spec.released)
+    raise WeightsError(f"{spec.name}: no weights are released. {ways_out()}")
 
 
 def find_device(device: str | torch.device) -> torch.device:
@@ -106,7 +134,7 @@ def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
         model = spec.build()
         rectifier = Rectifier(model.feature_dim)
         metric = CalibratedMetric(spec.name, model, rectifier, policy, weights_id(path))
-    _check(tensors, metric.state_dict(), path)
+    check_tensors(tensors, metric.state_dict(), path)
     metric.load_state_dict(tensors, assign=True)
     return metric.requires_grad_(False)
 
@@ -143,6 +171,8 @@ def read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     try:
         description = json.loads(metadata[_KEY])
+        if not isinstance(description, dict):
+            raise TypeError
         missing = [key for key in _REQUIRED if key not in description]
     except (KeyError, TypeError, ValueError):
         raise WeightsError(f"{path}: no description {_KEY!r} in the header; not ours") from None
@@ -156,7 +186,14 @@ def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     return description
 
 
-def _check(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+def check_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    """Refuse tensors unless they are, by name and shape, those expected, and finite.
+
+    Raises
+    ------
+    WeightsError
+        That names the first tensor which is wrong.
+    """
     missing = sorted(expected.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - expected.keys())
     if missing or unknown:
@@ -173,7 +210,7 @@ def _check(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) 
 
 def weights_id(path: Path) -> str:
     """What identifies a weights file: the first 12 digits of its SHA-256."""
-    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return "sha256:" + sha256_of(path)[:12]
 
 
 def save_weights(path: Path, metric: CalibratedMetric, record: dict[str, Any]) -> None:

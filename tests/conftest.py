@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples" / "images"
 
 
+os.environ.pop("SRIQA_WEIGHTS_REPO", None)  # tests mean the weights of the package
+
+
 @pytest.fixture(scope="session")
 def lite() -> CalibratedMetric:
     """The bundled metric."""
@@ -43,3 +46,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set SRIQA_TEST_DATA")
     return folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` are skipped where there is no CUDA."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs CUDA")

@@ -198,6 +198,26 @@ def test_local_weights_are_named_in_the_output(tmp_path):
     assert json.loads(found.stdout)["weights"] == weights_id(copy)
 
 
+def test_map_writes_a_picture_or_values_by_its_ending(tmp_path, score):
+    picture, values = tmp_path / "map.png", tmp_path / "map.csv"
+    for path in (picture, values):
+        found = run(COFFEE, "--map", str(path), "--format", "json")
+        assert found.exit_code == 0
+        assert json.loads(found.stdout)["results"][0]["score"] == score[COFFEE]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(values.open()))
+    assert list(rows[0]) == ["top", "left", "size", "score", "metric", "weights"]
+    assert len(rows) == 100  # 512x512, stride 32: ten by ten windows
+
+
+def test_map_is_for_one_image_that_can_be_scored(tmp_path):
+    path = tmp_path / "map.png"
+    assert run(COFFEE, CHELSEA, "--map", str(path)).exit_code == 2
+    assert run("missing.png", "--map", str(path)).exit_code == 1
+    assert run(COFFEE, "--map", str(tmp_path / "map.txt")).exit_code == 2
+    assert not path.exists()
+
+
 def test_list_names_every_metric():
     found = run("--list")
     assert found.exit_code == 0

@@ -1,6 +1,8 @@
 """Every way in which a weights file can be wrong gives one clear error."""
 
+import io
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import sriqa_metric as sriqa
 from sriqa_metric.catalog import find_spec
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.hub import REPO_VARIABLE
 from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.quality_models.lite import LiteQualityModel
 from sriqa_metric.rectifier import Rectifier
@@ -98,6 +101,15 @@ def test_wrong_contents(name, good, tmp_path):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("told", ['"x"', "[]", "1", "null", "{"])
+def test_a_description_that_is_no_object_is_refused(told, tmp_path):
+    path = tmp_path / "odd.safetensors"
+    every = "format_version metric encoder crop_policy training_data licence"
+    save_file({"weight": torch.zeros(2)}, path, metadata={"sriqa": told.replace("x", every)})
+    with pytest.raises(WeightsError, match="no description 'sriqa' in the header"):
+        read_weights(path, SPEC)
+
+
 def header(size: int, text: bytes = b"") -> bytes:
     return size.to_bytes(8, "little") + text
 
@@ -108,13 +120,28 @@ def overlapping() -> bytes:
     return header(len(text), text) + bytes(8)
 
 
+class Bomb:
+    """What must never be unpickled."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was run",)
+
+
+def saved_by_torch() -> bytes:
+    stream = io.BytesIO()
+    torch.save(Bomb(), stream)
+    return stream.getvalue()
+
+
 BROKEN = {
     "empty": (lambda data: b"", "not a whole safetensors file"),
     "cut short": (lambda data: data[:-1], "not a whole safetensors file"),
     "cut in the header": (lambda data: data[:100], "not a whole safetensors file"),
     "text": (lambda data: b"These are not weights.", "it claims a header of"),
-    "pickle": (lambda data: b"\x80\x02}q\x00.", "it claims a header of"),
+    "pickle": (lambda data: pickle.dumps(Bomb()), "it claims a header of"),
+    "torch.save": (lambda data: saved_by_torch(), "it claims a header of"),
     "huge header": (lambda data: header(2**40) + data[8:], "it claims a header of 1099511627776"),
+    "long header": (lambda data: header(10**6 + 1) + data[8:], "it claims a header of 1000001"),
     "overlapping offsets": (lambda data: overlapping(), "not a whole safetensors file"),
 }
 
@@ -144,11 +171,22 @@ def test_missing_file_and_folder(tmp_path):
         sriqa.load(weights=tmp_path)
 
 
-def test_metrics_without_released_weights_say_the_ways_out():
+def test_the_stored_policy_can_be_overridden(good, picture):
+    policy = CropPolicy(number=1)
+    metric = sriqa.load(weights=good, policy=policy)
+    assert metric.policy == policy
+    plain = sriqa.load(weights=good)
+    assert plain.policy == CropPolicy(number=3)
+    assert metric.score(picture) != plain.score(picture)
+
+
+def test_metrics_without_released_weights_say_the_ways_out(monkeypatch):
+    monkeypatch.delenv(REPO_VARIABLE, raising=False)
     with pytest.raises(WeightsError) as caught:
         sriqa.load("sriqa_dbcnn")
-    for word in ("no weights are released", "sriqa_lite", "--weights FILE", "sriqa-calibrate"):
-        assert word in str(caught.value)
+    ways_out = ("sriqa_lite", "--weights FILE", "SRIQA_WEIGHTS_REPO=org/name", "sriqa-calibrate")
+    for words in ("no weights are released", *ways_out):
+        assert words in str(caught.value)
 
 
 def test_a_local_file_serves_a_metric_without_released_weights(tmp_path, picture):

@@ -1,0 +1,141 @@
+"""Where in an image quality drops: one score per crop, on the whole grid of crops.
+
+The resolution is that of a crop. A score says something of all the 224×224 pixels under its
+window, and neighbouring windows share most of theirs, so a map shows regions, not edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from .crops import enlarged_size, grid, read_windows
+from .images import to_tensor
+from .scoring import score_all
+
+if TYPE_CHECKING:
+    from .metric import CalibratedMetric, ImageLike
+
+
+@dataclass(frozen=True, eq=False)
+class QualityMap:
+    """Scores of all the windows of an image.
+
+    An image whose short side is below `size` is enlarged before it is read; `tops`, `lefts` and
+    `size` are pixels of the image as it is read, `window` gives those of the image itself.
+
+    Parameters
+    ----------
+    scores : ndarray, (rows, columns), float32
+        Each is the metric of that one crop alone; higher is better.
+    tops, lefts : ndarray, (rows,) and (columns,), int
+        First pixel of every window. The last step may be shorter: the last edge is included.
+    size : int
+        Side of a window.
+    height, width : int
+        Of the image.
+    score : float
+        The ordinary score of the image, from the few crops of the metric's policy.
+    metric, weights : str
+        Name of the metric and the id of its weights.
+    """
+
+    scores: np.ndarray
+    tops: np.ndarray
+    lefts: np.ndarray
+    size: int
+    height: int
+    width: int
+    score: float
+    metric: str
+    weights: str
+
+    def window(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Top, left, bottom and right of a window, in pixels of the image itself."""
+        tall, wide = enlarged_size(self.height, self.width, self.size)
+        down, across = self.height / tall, self.width / wide
+        top, left = int(self.tops[row]), int(self.lefts[column])
+        return top * down, left * across, (top + self.size) * down, (left + self.size) * across
+
+    def per_pixel(self) -> np.ndarray:
+        """A field to draw over the image: the scores, interpolated between window centres.
+
+        Bilinear. At the centre of a window the field is the score of that crop; beyond the
+        outermost centres, within half a window of the edge, it stays what it is there.
+
+        Returns
+        -------
+        ndarray, (height, width), float32
+            Nowhere below the lowest or above the highest score.
+        """
+        tall, wide = enlarged_size(self.height, self.width, self.size)
+        half = self.size / 2
+        columns = _stretched(self.scores, self.tops + half, tall, self.height)
+        return _stretched(columns.T, self.lefts + half, wide, self.width).T
+
+
+def _stretched(values: np.ndarray, centres: np.ndarray, length: int, count: int) -> np.ndarray:
+    """Values (n, m) that stand at `centres` along `length`, at `count` pixels: (count, m)."""
+    last = len(centres) - 1
+    pixels = (np.arange(count) + 0.5) * length / count
+    place = np.interp(pixels, centres, np.arange(last + 1))
+    before = place.astype(np.intp)
+    weight = (place - before).astype(np.float32)[:, None]
+    step = values[np.minimum(before + 1, last)] - values[before]
+    return values[before] + step * weight
+
+
+def quality_map(
+    metric: CalibratedMetric,
+    image: ImageLike,
+    batch_size: int | None = None,
+    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> QualityMap:
+    """Score every window of the grid that the metric's crop policy lays over an image.
+
+    Parameters
+    ----------
+    metric : CalibratedMetric
+    image : path, PIL image, ndarray (H, W, 3) or tensor (3, H, W)
+    batch_size : int, optional
+        Crops that are cut out and go through the network at once; by default what is fast on the
+        device.
+    track : callable, optional
+        Goes through the batches; a progress bar may watch here.
+
+    Returns
+    -------
+    QualityMap
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read; the message names it.
+    """
+    pixels = to_tensor(image)
+    policy, size = metric.policy, batch_size or metric.crops_per_pass
+    height, width = pixels.shape[-2:]
+    tall, wide = enlarged_size(height, width, policy.size)
+    tops, lefts = grid(tall, policy), grid(wide, policy)
+    scores = np.empty(len(tops) * len(lefts), np.float32)
+    with torch.inference_mode():
+        for start in track(range(0, len(scores), size)):
+            batch = range(start, min(start + size, len(scores)))
+            where = [(tops[i // len(lefts)], lefts[i % len(lefts)]) for i in batch]
+            crops = read_windows(pixels, where, policy.size).to(metric.device)
+            scores[start : batch.stop] = metric.read(metric.encode(crops, size)).cpu()
+    return QualityMap(
+        scores=scores.reshape(len(tops), len(lefts)),
+        tops=np.array(tops),
+        lefts=np.array(lefts),
+        size=policy.size,
+        height=height,
+        width=width,
+        score=score_all(metric, [pixels])[0],
+        metric=metric.name,
+        weights=metric.weights_id,
+    )

@@ -1,0 +1,151 @@
+"""The metrics inside the real pyiqa."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from sriqa_metric.catalog import CATALOG
+from sriqa_metric.crops import CropPolicy
+from sriqa_metric.errors import SriqaError
+
+from .conftest import EXAMPLES
+from .random_weights import random_metric, save_random
+
+pyiqa = pytest.importorskip("pyiqa")
+COFFEE = EXAMPLES / "coffee_realesrgan_x4plus.png"
+FEW = CropPolicy(number=2)
+
+
+@pytest.fixture(scope="module")
+def metric():
+    return pyiqa.create_metric("sriqa_lite", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def dbcnn_file(tmp_path_factory):
+    return save_random("sriqa_dbcnn", tmp_path_factory.mktemp("weights"), FEW)
+
+
+def test_every_metric_is_listed_as_blind_and_higher_is_better():
+    assert set(CATALOG) <= set(pyiqa.list_models("NR"))
+    assert not set(CATALOG) & set(pyiqa.list_models("FR"))
+
+
+def test_a_path_scores_as_it_does_without_pyiqa(metric, lite):
+    score = metric(str(COFFEE))
+    assert score.shape == (1, 1)
+    assert score.item() == pytest.approx(lite.score(COFFEE), abs=1e-5)
+    assert metric.lower_better is False
+    assert metric.metric_mode == "NR"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gray_and_colour_tensors_of_any_float_type(metric, dtype, channels, picture):
+    images = (picture[None, :channels].double() / 255 * 0.99).to(dtype)
+    score = metric(images)
+    assert score.shape == (1, 1)
+    assert score.dtype == torch.float32
+    reference = metric.net(images.float().expand(1, 3, -1, -1))
+    assert torch.equal(score, reference)
+
+
+def test_as_loss_gives_gradients_also_outside_the_range(picture):
+    loss = pyiqa.create_metric("sriqa_lite", as_loss=True, device="cpu", policy=FEW)
+    images = (picture[None].float() / 200 - 0.1).requires_grad_()
+    value = loss(images)
+    value.backward()
+    assert value.shape == ()
+    assert images.grad.isfinite().all()
+    assert images.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in loss.net.parameters())
+
+
+def test_a_loss_of_nan_is_refused():
+    loss = pyiqa.create_metric("sriqa_lite", as_loss=True, device="cpu", policy=FEW)
+    with pytest.raises(SriqaError, match="expected finite values, got nan to nan"):
+        loss(torch.full((1, 3, 224, 224), torch.nan))
+
+
+def test_out_of_range_scores_are_pyiqa_s_error(metric):
+    with pytest.raises(AssertionError, match="normalized"):
+        metric(torch.full((1, 3, 224, 224), 1.5))
+
+
+def test_policy_as_dataclass_or_dict(picture):
+    images = picture[None].float() / 255
+    one, other = (
+        pyiqa.create_metric("sriqa_lite", device="cpu", policy=policy)
+        for policy in (FEW, FEW.to_dict())
+    )
+    assert one.net.policy == FEW
+    assert torch.equal(one(images), other(images))
+    with pytest.raises(SriqaError, match="number must be a positive integer, not 0"):
+        pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW.to_dict() | {"number": 0})
+
+
+def test_a_file_of_one_s_own(dbcnn_file, picture):
+    metric = pyiqa.create_metric("sriqa_dbcnn", device="cpu", pretrained_model_path=dbcnn_file)
+    expected = random_metric("sriqa_dbcnn", FEW).score(picture)
+    assert metric(picture[None] / 255).item() == pytest.approx(expected, abs=1e-3)  # float16
+    with pytest.raises(SriqaError, match="weights of 'sriqa_dbcnn', not of 'sriqa_lite'"):
+        pyiqa.create_metric("sriqa_lite", device="cpu", pretrained_model_path=dbcnn_file)
+
+
+def test_random_weights_on_request():
+    metric = pyiqa.create_metric("sriqa_hyperiqa", device="cpu", pretrained=False, policy=FEW)
+    assert metric(torch.rand(1, 3, 224, 224)).isfinite().all()
+    assert metric.net.weights_id == "unsaved"
+
+
+def test_no_weights_are_one_error_of_ours():
+    with pytest.raises(SriqaError) as caught:
+        pyiqa.create_metric("sriqa_clip", device="cpu")
+    assert caught.value.__cause__ is None
+    for way in ("sriqa_lite", "local file", "SRIQA_WEIGHTS_REPO", "sriqa-calibrate"):
+        assert way in str(caught.value)
+
+
+def test_load_weights_and_to(tmp_path, picture):
+    source = pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW)
+    target = pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW, pretrained=False)
+    images = picture[None].float() / 255
+    assert not torch.equal(source(images), target(images))
+    torch.save({"params": source.net.state_dict()}, tmp_path / "lite.pth")
+    source.load_weights(str(tmp_path / "lite.pth"))
+    target.load_weights(str(tmp_path / "lite.pth"))
+    assert torch.equal(source(images), target.to("cpu")(images))
+    assert source.net.weights_id == "unsaved"
+
+
+@pytest.mark.gpu
+def test_inputs_on_another_device(metric, picture):
+    on_gpu = pyiqa.create_metric("sriqa_lite", device="cuda")
+    images = picture[None].float() / 255
+    assert on_gpu(images).device.type == "cuda"
+    assert on_gpu(images).item() == pytest.approx(metric(images.cuda()).item(), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_pyiqa_s_command_and_python_with_nothing_but_pyiqa(lite):
+    """With the start-up file of the installed package, which these commands depend on."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("SRIQA_")}
+
+    def output(*command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, env=clean, check=True)
+        return done.stdout
+
+    code = (
+        "import pyiqa, sys; m = pyiqa.create_metric('sriqa_lite', device='cpu');"
+        "print(m(sys.argv[1]).item())"
+    )
+    score = float(output(sys.executable, "-c", code, str(COFFEE)).splitlines()[-1])
+    assert score == pytest.approx(lite.score(COFFEE), abs=1e-5)
+    command = (sys.executable, "-m", "pyiqa.pyiqa_cmd")
+    listed = output(*command, "-ls")
+    assert all(f"'{name}'" in listed for name in CATALOG)
+    printed = output(*command, "sriqa_lite", "-t", str(COFFEE), "--device", "cpu")
+    assert f"{lite.score(COFFEE):.4f}"[:-1] in printed
