@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from enum import Enum
 from pathlib import Path
@@ -24,6 +25,8 @@ class Format(str, Enum):
     csv = "csv"
     json = "json"
     jsonl = "jsonl"
+    md = "md"
+    latex = "latex"
 
 
 class Device(str, Enum):
@@ -59,6 +62,13 @@ def score(
         Path | None,
         typer.Option("--map", help="Of one image: draw here where quality drops; .csv: values."),
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Each argument is one method's folder or pattern: compare."),
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="With --compare: write a page with charts and pictures.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the metrics and stop.")] = False,
 ) -> None:
     """Score super-resolved images without a reference. Higher is better.
@@ -68,6 +78,12 @@ def score(
     if list_:
         _print_metrics()
         return
+    if compare:
+        _check_comparison(format, recursive, map_, report)
+        _compare(paths or [], metric, weights, device, format, output, report, batch_size, workers)
+        return
+    if report or format in (Format.md, Format.latex):
+        raise typer.BadParameter("--report and the formats md and latex go with --compare")
     if not paths:
         raise typer.BadParameter("give at least one file or folder, or - for a list on stdin")
     try:
@@ -96,6 +112,67 @@ def score(
             stream.close()
     if failed:
         _say(f"{failed} of {len(items)} failed")
+        raise typer.Exit(1)
+
+
+def _check_comparison(
+    format: Format, recursive: bool, map_: Path | None, report: Path | None
+) -> None:
+    if format is Format.jsonl:
+        raise typer.BadParameter("--compare writes table, csv, json, md or latex")
+    if recursive:
+        raise typer.BadParameter("--compare enters subfolders by a pattern: 'results/**/*.png'")
+    if map_:
+        raise typer.BadParameter("--map is for one image, --compare for several methods")
+    if report and not report.parent.is_dir():
+        raise typer.BadParameter(f"--report: no folder {report.parent}")
+
+
+def _compare(
+    paths: list[str],
+    metric: str,
+    weights: Path | None,
+    device: Device,
+    format: Format,
+    output: Path | None,
+    report: Path | None,
+    batch_size: int | None,
+    workers: int | None,
+) -> None:
+    """Compare methods; exits as `score` does."""
+    from .compare.matching import find_results
+    from .compare.output import write_comparison
+    from .compare.report import write_report
+    from .compare.run import compare_results
+
+    try:
+        results = find_results(paths)
+        from .weights import load
+
+        model = load(metric, weights, _device(device))
+        stream = _opened(output) if output else sys.stdout
+    except (SriqaError, OSError) as error:
+        _say(error)
+        raise typer.Exit(2) from None
+    try:
+        comparison = compare_results(model, results, batch_size, workers)
+        for failure in comparison.failed:
+            _say(failure.error)
+        write_comparison(comparison, format.value, stream)
+        if report:
+            write_report(comparison, report, shlex.join(["sriqa-score", *sys.argv[1:]]))
+    except SriqaError as error:
+        _say(error)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _say("stopped")
+        raise typer.Exit(130) from None
+    finally:
+        if output:
+            stream.close()
+    if comparison.failed:
+        total = len(results.methods) * len(results.contents)
+        _say(f"{len(comparison.failed)} of {total} failed")
         raise typer.Exit(1)
 
 

@@ -218,6 +218,59 @@ def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     assert not path.exists()
 
 
+PATTERNS = [str(EXAMPLES / f"*_{method}.png") for method in ("bicubic", "realesrgan_x4plus")]
+
+
+def test_compare_writes_every_format_and_a_report(tmp_path, lite):
+    report = tmp_path / "report.html"
+    found = run("--compare", *PATTERNS, "--format", "json", "--report", str(report))
+    assert found.exit_code == 0
+    document = json.loads(found.stdout)
+    assert document["weights"] == lite.weights_id
+    assert [method["name"] for method in document["methods"]] == ["realesrgan_x4plus", "bicubic"]
+    assert document["pairs"][0]["wins_a"] == 0
+    page = report.read_text()
+    assert "sriqa-score" in page
+    assert lite.weights_id in page
+    output = tmp_path / "table.tex"
+    assert run("--compare", *PATTERNS, "--format", "latex", "--output", str(output)).exit_code == 0
+    assert r"\begin{tabular}" in output.read_text()
+
+
+def test_compare_with_a_broken_file_is_exit_1_and_names_it(tmp_path):
+    for method in ("bicubic", "realesrgan_x4plus"):
+        (tmp_path / method).mkdir()
+        for content in ("coffee", "chelsea"):
+            shutil.copy(EXAMPLES / f"{content}_{method}.png", tmp_path / method / f"{content}.png")
+    broken = tmp_path / "bicubic" / "coffee.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    folders = [str(tmp_path / "bicubic"), str(tmp_path / "realesrgan_x4plus")]
+    found = run("--compare", *folders, "--format", "json")
+    assert found.exit_code == 1
+    assert str(broken) in found.stderr
+    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--compare", PATTERNS[0]], "two"),
+        (["--compare", *PATTERNS, "--format", "jsonl"], "md or latex"),
+        (["--compare", *PATTERNS, "--recursive"], "pattern"),
+        (["--compare", *PATTERNS, "--map", "x.png"], "one image"),
+        (["--compare", *PATTERNS, "--report", "none/x.html"], "no folder none"),
+        (["--compare", "missing_a", "missing_b"], "missing_a"),
+        ([COFFEE, "--format", "md"], "go with --compare"),
+        ([COFFEE, "--report", "x.html"], "go with --compare"),
+    ],
+)
+def test_wrong_usage_of_compare_is_exit_2(arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in " ".join(found.stderr.replace("│", "").split())
+    assert found.stdout == ""
+
+
 def test_list_names_every_metric():
     found = run("--list")
     assert found.exit_code == 0

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ..errors import SriqaError
+from .evaluation.cli import evaluate
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -217,6 +218,9 @@ def rank(
     except SriqaError as error:
         print(f"sriqa-calibrate: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+app.command()(evaluate)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""`sriqa-calibrate evaluate`: how far any metric agrees with people, with intervals."""

@@ -1,0 +1,102 @@
+"""SR results and a global ranking of their methods, without votes on images.
+
+`ranked`: `<method>/<content>.<extension>` for every method of `ranking.csv` (method,mu).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import SriqaError
+from ..agreement import image_pairs_right, method_srcc, pairs_right
+from ..datasets import read_sr_results
+from .figures import Statistic
+
+
+@dataclass(frozen=True)
+class RankedSet:
+    """N methods × n contents, as `SRResults`, maybe only some of the contents.
+
+    Parameters
+    ----------
+    name, root
+    group : str
+        What the contents are called in tables.
+    paths : tuple of Path
+        Method by method.
+    mu : ndarray, (N,)
+        Global ranking.
+    """
+
+    name: str
+    root: Path
+    group: str
+    paths: tuple[Path, ...]
+    mu: np.ndarray
+    notes: tuple[str, ...] = ()
+    same_name_same_image: bool = False
+
+    def statistics(self, scores: np.ndarray) -> list[Statistic]:
+        """SRCC of method means, method pairs and image pairs right; rows are contents."""
+        table = scores.reshape(len(self.mu), -1)
+        return [
+            self._over_contents("SRCC of method means", table, method_srcc),
+            self._over_contents("method pairs right", table, pairs_right),
+            self._over_contents("image pairs right", table, image_pairs_right),
+        ]
+
+    def _over_contents(
+        self, name: str, table: np.ndarray, agreement: Callable[[np.ndarray, np.ndarray], float]
+    ) -> Statistic:
+        contents = np.arange(table.shape[1])
+        return Statistic(self.group, name, lambda r: agreement(table[:, r], self.mu), contents)
+
+    def references(self) -> Iterator[tuple[str, list[Statistic]]]:
+        """None: the ranking itself is right everywhere."""
+        return iter(())
+
+
+def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
+    """Read SR results with their ranking.
+
+    Parameters
+    ----------
+    root : Path
+    chosen : Path, optional
+        File of the contents to take, one name a line; by default all.
+
+    Raises
+    ------
+    SriqaError
+        As `datasets.read_sr_results`, and for a chosen content that is not there.
+    """
+    results = read_sr_results(root, root / "ranking.csv")
+    contents = list(results.contents) if chosen is None else read_names(chosen)
+    unknown = [name for name in contents if name not in results.contents]
+    if unknown:
+        raise SriqaError(f"{chosen}: {root} has no content {', '.join(unknown[:5])}")
+    name = root.resolve().name
+    return RankedSet(
+        name,
+        root,
+        "all" if chosen is None else chosen.stem,
+        tuple(results.paths[m, c] for m in results.methods for c in contents),
+        results.mu,
+        (f"{name}: right is what {root / 'ranking.csv'} says; no votes on images are in it",),
+    )
+
+
+def read_names(path: Path) -> list[str]:
+    """The lines of a file, each once, without empty ones."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SriqaError(f"{path}: cannot read the contents: {error}") from None
+    names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not names:
+        raise SriqaError(f"{path}: names no content")
+    return names

@@ -1,0 +1,207 @@
+"""Which files are results of different methods on the same content."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import SriqaError
+from ..paths import EXTENSIONS
+from .wording import some
+
+# What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.
+_WILD = re.compile(r"\*+|\?|\[(?:![^]/]|[^]/][^]/])[^]/]*\]")
+_ONE = re.compile(r"\[([^!/])\]")
+_SEPARATORS = "_-. "
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A content that some methods lack."""
+
+    content: str
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of several methods on the same contents.
+
+    Parameters
+    ----------
+    methods : tuple of str
+        N methods, in the order given.
+    contents : tuple of str
+        n contents that every method has, sorted.
+    paths : tuple of tuple of str
+        [method][content] -> file.
+    unmatched : tuple of Unmatched
+    """
+
+    methods: tuple[str, ...]
+    contents: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
+    unmatched: tuple[Unmatched, ...]
+
+
+class _Source(NamedTuple):
+    """One method: where it is, whose last part names it, and (content, file) of each file."""
+
+    where: tuple[str, ...]
+    files: list[tuple[str, str]]
+
+
+def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
+    """Match the results of several methods by content.
+
+    Parameters
+    ----------
+    arguments : sequence of paths
+        One for each method: a folder of its results, named after the method, or a pattern such as
+        `images/*_bicubic.png`, whose literal part is the name. A content is called what remains of
+        a file name without extension, `_<method>` at its end, and the literal part of a pattern.
+
+    Raises
+    ------
+    SriqaError
+        For fewer than two arguments, one without images, two files of a method with the same
+        content, or no content that all methods have.
+    """
+    if len(arguments) < 2:
+        raise SriqaError(
+            f"a comparison needs the results of at least two methods, got {len(arguments)}; give "
+            "a folder or a quoted pattern for each"
+        )
+    sources = [_source(os.fspath(argument)) for argument in arguments]
+    methods = _names([source.where for source in sources])
+    found = [_by_content(method, source) for method, source in zip(methods, sources, strict=True)]
+    everything = sorted(set().union(*found))
+    contents = [content for content in everything if all(content in files for files in found)]
+    if not contents:
+        has = "; ".join(
+            f"{method} has {some(sorted(files))}"
+            for method, files in zip(methods, found, strict=True)
+        )
+        raise SriqaError(f"no content that all methods have, by the names of their files: {has}")
+    unmatched = [
+        Unmatched(
+            content,
+            tuple(m for m, files in zip(methods, found, strict=True) if content not in files),
+        )
+        for content in everything
+    ]
+    return Results(
+        methods=tuple(methods),
+        contents=tuple(contents),
+        paths=tuple(tuple(files[content] for content in contents) for files in found),
+        unmatched=tuple(one for one in unmatched if one.lacking),
+    )
+
+
+def _source(argument: str) -> _Source:
+    if os.path.isdir(argument):
+        return _folder(argument)
+    if os.path.lexists(argument):
+        raise SriqaError(
+            f"{argument}: is a file; give the folder of one method's results, or a pattern in "
+            "quotes, such as 'images/*_bicubic.png'"
+        )
+    if not _WILD.search(argument):
+        raise SriqaError(f"{argument}: no such folder; check the path")
+    return _pattern(argument)
+
+
+def _folder(argument: str) -> _Source:
+    where = Path(os.path.abspath(argument)).parts
+    try:
+        names = sorted(os.listdir(argument))
+    except OSError as error:
+        raise SriqaError(f"{argument}: {error.strerror}; make the folder readable") from None
+    paths = [(os.path.splitext(name)[0], os.path.join(argument, name)) for name in names]
+    files = [(stem, path) for stem, path in paths if _image(path)]
+    if not files:
+        raise SriqaError(f"{argument}: no image files in this folder")
+    return _Source(where, files)
+
+
+def _pattern(argument: str) -> _Source:
+    pattern = os.path.normpath(argument)
+    root, extension = os.path.splitext(pattern)
+    if not any(fnmatch(known, extension.lower()) for known in EXTENSIONS):
+        root = pattern
+    wild = list(_WILD.finditer(root)) or list(_WILD.finditer(pattern))
+    before = len(_ONE.sub(r"\1", root[: wild[0].start()]))
+    after = len(_ONE.sub(r"\1", root[wild[-1].end() :]))
+    files = []
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        if _image(path):
+            stem = os.path.splitext(path)[0]
+            middle = stem[before : len(stem) - after] or os.path.basename(stem)
+            files.append((middle.replace(os.sep, "/"), path))
+    if not files:
+        raise SriqaError(f"{argument}: no image files match this pattern")
+    parts = Path(root).parts
+    around = () if os.path.isabs(root) else Path.cwd().parts
+    return _Source((*around, *filter(None, map(_literal, parts))), files)
+
+
+def _literal(part: str) -> str:
+    """What a part of a pattern says literally, without the separators at the wildcards."""
+    texts = [_ONE.sub(r"\1", text) for text in _WILD.split(part)]
+    if len(texts) == 1:
+        return texts[0]
+    return "_".join(filter(None, (text.strip(_SEPARATORS) for text in texts)))
+
+
+def _image(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in EXTENSIONS and not os.path.isdir(path)
+
+
+def _by_content(method: str, source: _Source) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for name, path in source.files:
+        # Some file systems keep é as one character, some as two.
+        content = unicodedata.normalize("NFC", name.removesuffix(f"_{source.where[-1]}") or name)
+        if content in files:
+            raise SriqaError(
+                f"{files[content]} and {path}: two results of {method} on the content "
+                f"{content!r}; keep one"
+            )
+        files[content] = path
+    return files
+
+
+def _names(places: Sequence[tuple[str, ...]]) -> list[str]:
+    """The last part of every place, or as many as tell different places apart."""
+    depth = dict.fromkeys(places, 1)
+    while True:
+        named: dict[str, list[tuple[str, ...]]] = {}
+        for place, parts in depth.items():
+            named.setdefault("/".join(place[-parts:]), []).append(place)
+        longer = [
+            place
+            for same in named.values()
+            if len(same) > 1
+            for place in same
+            if depth[place] < len(place)
+        ]
+        if not longer:
+            break
+        for place in longer:
+            depth[place] += 1
+    names: list[str] = []
+    for place in places:
+        name = "/".join(place[-depth[place] :])
+        copies = 1
+        while name in names:  # the same place, given more than once
+            copies += 1
+            name = f"{'/'.join(place[-depth[place] :])} ({copies})"
+        names.append(name)
+    return names

@@ -1,0 +1,184 @@
+"""The forms in which a comparison is written: table, CSV, JSON, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from typing import TextIO
+
+from ..errors import SriqaError
+from .comparison import Comparison
+from .methods import MethodResult, PairResult
+from .wording import INTERVAL, TEST, decimals, number, source
+
+PAIR_COLUMNS = ("wins of a", "p", "p (Holm)", "effect")
+_MOST_REASONS = 10
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def write_comparison(comparison: Comparison, style: str, stream: TextIO) -> None:
+    """Write a comparison as `table` for people, `json` or `csv` for programs, `md` or `latex`.
+
+    Raises
+    ------
+    SriqaError
+        For an unknown format.
+    """
+    if style not in WRITERS:
+        raise SriqaError(f"format is {style!r}; it must be one of {', '.join(WRITERS)}")
+    WRITERS[style](comparison, stream)
+
+
+def _write_json(comparison: Comparison, stream: TextIO) -> None:
+    json.dump(comparison.to_dict(), stream, indent=2, allow_nan=False)
+    stream.write("\n")
+
+
+def _write_csv(comparison: Comparison, stream: TextIO) -> None:
+    """One row a pair."""
+    rows = csv.writer(stream, lineterminator="\n")
+    columns = ["a", "b", "n", "wins_a", "win_rate", "p_value", "p_holm", "effect"]
+    rows.writerow([*columns, "mean_a", "mean_b", "metric", "weights"])
+    means = {method.name: method.mean for method in comparison.methods}
+    for pair in comparison.pairs:
+        values = [getattr(pair, column) for column in columns]
+        rows.writerow(
+            [*values, means[pair.a], means[pair.b], comparison.metric, comparison.weights]
+        )
+
+
+def _write_table(comparison: Comparison, stream: TextIO) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # A file or a pipe has no width: lines are kept whole there.
+    width = None if stream.isatty() else 10_000
+    console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    places = places_of(comparison)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("rank", "method", "mean score", "95 % interval", "images"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for method in comparison.best_first:
+        mean = number(method.mean, places)
+        span = interval_text(method, places)
+        table.add_row(str(method.rank), Text(method.name), mean, span, str(method.n))
+    console.print(table)
+    table = Table("a", "b", box=box.SIMPLE_HEAD)
+    for name in PAIR_COLUMNS:
+        table.add_column(name, justify="right")
+    for pair in comparison.pairs:
+        table.add_row(Text(pair.a), Text(pair.b), *pair_cells(pair))
+    console.print(table)
+    for line in (*(pair.verdict for pair in comparison.pairs), *remarks(comparison)):
+        console.print(line)
+
+
+def _write_markdown(comparison: Comparison, stream: TextIO) -> None:
+    def text(value: str) -> str:
+        return re.sub(r"([\\`*_\[\]<>|#&~])", r"\\\1", _line(value))
+
+    places = places_of(comparison)
+    lines = ["| rank | method | mean score | 95 % interval | images |", "|--:|:--|--:|--:|--:|"]
+    for method in comparison.best_first:
+        mean = _emphasised(method, comparison, number(method.mean, places), "**{}**", "<u>{}</u>")
+        cells = (method.rank, text(method.name), mean, interval_text(method, places), method.n)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    lines += ["", f"| a | b | {' | '.join(PAIR_COLUMNS)} |", "|:--|:--" + "|--:" * 4 + "|"]
+    for pair in comparison.pairs:
+        lines.append(f"| {' | '.join((text(pair.a), text(pair.b), *pair_cells(pair)))} |")
+    lines += ["", *(f"- {text(pair.verdict)}" for pair in comparison.pairs), ""]
+    lines += [f"- {text(line)}" for line in remarks(comparison)]
+    stream.writelines(f"{line}\n" for line in lines)
+
+
+def _write_latex(comparison: Comparison, stream: TextIO) -> None:
+    def text(value: str) -> str:
+        return "".join(_LATEX.get(sign, sign) for sign in _line(value))
+
+    places = places_of(comparison)
+    rows = []
+    for method in comparison.best_first:
+        mean = number(method.mean, places)
+        mean = _emphasised(method, comparison, mean, r"\mathbf{{{}}}", r"\underline{{{}}}")
+        half = "" if method.half is None else rf" \pm {number(method.half, places)}"
+        rows.append(rf"{text(method.name)} & ${mean}{half}$ \\")
+    lines = [
+        *(f"% {_line(line)}" for line in remarks(comparison)),
+        *(f"% {_line(pair.verdict)}" for pair in comparison.pairs),
+        r"% needs \usepackage{booktabs}",
+        r"\begin{tabular}{lc}",
+        r"\toprule",
+        rf"Method & {text(comparison.metric)} $\uparrow$ \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    stream.writelines(f"{line}\n" for line in lines)
+
+
+def places_of(comparison: Comparison) -> int:
+    """Decimals of mean scores."""
+    return decimals(method.half for method in comparison.methods)
+
+
+def interval_text(method: MethodResult, places: int) -> str:
+    """`11.20 to 13.40`, or nothing."""
+    if method.ci_low is None or method.ci_high is None:
+        return ""
+    return f"{number(method.ci_low, places)} to {number(method.ci_high, places)}"
+
+
+def pair_cells(pair: PairResult) -> tuple[str, ...]:
+    """What stands under `PAIR_COLUMNS`."""
+    effect = "" if pair.effect is None else f"{pair.effect:+.2f}"
+    return f"{pair.wins_a:g} of {pair.n}", f"{pair.p_value:.2g}", f"{pair.p_holm:.2g}", effect
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What has to be known beside the numbers, one line each."""
+    n = len(comparison.contents)
+    lines = [source(comparison.metric, comparison.weights)]
+    lines.append(f"n = {n} {'image' if n == 1 else 'images'} per method; {TEST}; {INTERVAL}")
+    lines += comparison.notes
+    left_out = [f"{one.content} is not in {', '.join(one.lacking)}" for one in comparison.unmatched]
+    left_out += [f"a file of {failure.content} failed" for failure in comparison.failed]
+    lines += [f"left out: {reason}" for reason in left_out[:_MOST_REASONS]]
+    if len(left_out) > _MOST_REASONS:
+        lines.append(f"left out for reasons like these: {len(left_out) - _MOST_REASONS} more")
+    return lines
+
+
+def _line(text: str) -> str:
+    """On one line, also where a name has line breaks."""
+    return " ".join(text.split())
+
+
+def _emphasised(
+    method: MethodResult, comparison: Comparison, text: str, best: str, second: str
+) -> str:
+    ranks = sorted({one.rank for one in comparison.methods})
+    if len(ranks) == 1:
+        return text
+    return {ranks[0]: best, ranks[1]: second}.get(method.rank, "{}").format(text)
+
+
+WRITERS: dict[str, Callable[[Comparison, TextIO], None]] = {
+    "table": _write_table,
+    "csv": _write_csv,
+    "json": _write_json,
+    "md": _write_markdown,
+    "latex": _write_latex,
+}

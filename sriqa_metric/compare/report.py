@@ -1,0 +1,180 @@
+"""A comparison as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from ..errors import SriqaError
+from .charts import HEIGHT, WIDTH, Axis, quartiles, strip
+from .comparison import Comparison
+from .output import PAIR_COLUMNS, interval_text, pair_cells, places_of
+from .wording import INTERVAL, TEST, number
+
+MOST_CONTENTS = 6
+LONGEST_SIDE = 480
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One method's result on a content; without `data` the file can no longer be read."""
+
+    method: str
+    score: str
+    data: str | None
+    width: int = 0
+    height: int = 0
+
+
+def write_report(comparison: Comparison, path: str | os.PathLike[str], command: str = "") -> None:
+    """Write the page: rankings, verdicts, charts and the pictures that the methods differ on.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : path
+    command : str
+        The command line that made it, to be shown.
+
+    Raises
+    ------
+    SriqaError
+        If the page cannot be written.
+    """
+    page = render(comparison, command)
+    try:
+        # Names that are no text are shown with the bytes that they are.
+        with open(path, "wb") as stream:
+            stream.write(page.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        name = os.fspath(path)
+        raise SriqaError(f"{name}: cannot write the report: {error.strerror}") from None
+
+
+def render(comparison: Comparison, command: str = "") -> str:
+    """The page as text; see `write_report`."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")
+    places = places_of(comparison)
+    return environment.from_string(template).render(
+        comparison=comparison,
+        command=command,
+        test=TEST,
+        interval=INTERVAL,
+        n=len(comparison.contents),
+        methods=[
+            (method, number(method.mean, places), interval_text(method, places))
+            for method in comparison.best_first
+        ],
+        pair_columns=PAIR_COLUMNS,
+        pair_cells=pair_cells,
+        win_rates=_win_rates(comparison),
+        width=WIDTH,
+        height=HEIGHT,
+        **_charts(comparison, places),
+        contents=_most_different(comparison, places),
+        longest_side=LONGEST_SIDE,
+    )
+
+
+def _charts(comparison: Comparison, places: int) -> dict[str, Any]:
+    """Axes and marks of the intervals and of the distributions, methods best first."""
+    names = [method.name for method in comparison.methods]
+    ends = [
+        end
+        for method in comparison.methods
+        for end in (method.mean, method.ci_low, method.ci_high)
+        if end is not None
+    ]
+    means, spread = Axis.over(np.array(ends)), Axis.over(comparison.scores)
+    intervals, distributions = [], []
+    for method in comparison.best_first:
+        scores = comparison.scores[names.index(method.name)]
+        low = method.mean if method.ci_low is None else method.ci_low
+        high = method.mean if method.ci_high is None else method.ci_high
+        text = f"mean {number(method.mean, places)}"
+        span = interval_text(method, places)
+        intervals.append(
+            {
+                "name": method.name,
+                "value": number(method.mean, places),
+                "says": f"{text}, 95 % interval {span}" if span else text,
+                "marks": (means.at(low), means.at(method.mean), means.at(high)),
+            }
+        )
+        shown = [number(q, places) for q in np.quantile(scores, [0, 0.25, 0.5, 0.75, 1])]
+        distributions.append(
+            {
+                "name": method.name,
+                "value": shown[2],
+                "says": f"scores from {shown[0]} to {shown[4]}, median {shown[2]}, half of them "
+                f"between {shown[1]} and {shown[3]}",
+                "dots": strip(scores, spread),
+                "marks": quartiles(scores, spread),
+            }
+        )
+    return {
+        "mean_axis": means,
+        "intervals": intervals,
+        "spread_axis": spread,
+        "distributions": distributions,
+    }
+
+
+def _win_rates(comparison: Comparison) -> list[tuple[str, list[float | None]]]:
+    """(method, win rate against every method), methods best first."""
+    rates: dict[tuple[str, str], float] = {}
+    for pair in comparison.pairs:
+        rates[pair.a, pair.b] = pair.win_rate
+        rates[pair.b, pair.a] = (pair.n - pair.wins_a) / pair.n
+    names = [method.name for method in comparison.best_first]
+    return [(a, [rates.get((a, b)) for b in names]) for a in names]
+
+
+def _most_different(comparison: Comparison, places: int) -> list[tuple[str, list[Picture]]]:
+    """Contents whose scores lie furthest apart, with the pictures from best to worst."""
+    if not comparison.paths:
+        return []
+    chosen = np.argsort(-np.ptp(comparison.scores, axis=0), kind="stable")[:MOST_CONTENTS]
+    found = []
+    for k in chosen:
+        scores = comparison.scores[:, k]
+        pictures = [
+            Picture(
+                comparison.methods[j].name,
+                number(scores[j], places),
+                *_embedded(comparison.paths[j][k]),
+            )
+            for j in np.argsort(-scores, kind="stable")
+        ]
+        found.append((comparison.contents[k], pictures))
+    return found
+
+
+def _embedded(path: str) -> tuple[Any, ...]:
+    """The picture as a data URL, reduced to `LONGEST_SIDE`, with its size."""
+    from PIL import Image
+
+    from ..images import as_float, read_image
+
+    try:
+        pixels = as_float(read_image(path))
+    except SriqaError:
+        return (None,)  # it had a score a moment ago; the page says that the picture is gone
+    array = (pixels.permute(1, 2, 0) * 255).round().byte().numpy()
+    image = Image.fromarray(np.ascontiguousarray(array))
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    image.save(data, "WEBP", quality=85)
+    text = base64.b64encode(data.getvalue()).decode("ascii")
+    return (f"data:image/webp;base64,{text}", *image.size)

@@ -1,0 +1,194 @@
+"""The five formats."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from sriqa_metric.compare import Comparison
+from sriqa_metric.compare.matching import Unmatched
+from sriqa_metric.compare.output import WRITERS, write_comparison
+from sriqa_metric.errors import SriqaError
+
+
+def text_of(comparison: Comparison, style: str) -> str:
+    stream = io.StringIO()
+    write_comparison(comparison, style, stream)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def made(rng) -> Comparison:
+    """bicubic < gan_x4 < dat_x4 on 30 contents."""
+    scores = rng.normal(0, 0.1, (3, 30)) + np.array([[0.0], [2], [1]]) + rng.normal(size=30)
+    return Comparison.from_scores(
+        ["bicubic", "dat_x4", "gan_x4"],
+        scores,
+        metric="some_metric",
+        weights="sha256:0123",
+        unmatched=(Unmatched("extra", ("bicubic", "gan_x4")),),
+    )
+
+
+def strict_json(text: str):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_json(made):
+    found = strict_json(text_of(made, "json"))
+    assert (found["metric"], found["weights"]) == ("some_metric", "sha256:0123")
+    assert found["higher_is_better"] is True
+    assert [method["name"] for method in found["methods"]] == ["dat_x4", "gan_x4", "bicubic"]
+    assert [method["rank"] for method in found["methods"]] == [1, 2, 3]
+    for method in found["methods"]:
+        assert set(method) == {"name", "mean", "ci_low", "ci_high", "n", "rank"}
+        assert method["ci_low"] < method["mean"] < method["ci_high"]
+    assert len(found["pairs"]) == 3
+    for pair in found["pairs"]:
+        keys = {"a", "b", "n", "wins_a", "win_rate", "p_value", "p_holm", "effect"}
+        assert set(pair) == keys | {"needed", "winner", "verdict"}
+        assert pair["win_rate"] == pair["wins_a"] / pair["n"]
+    assert found["unmatched"] == [{"content": "extra", "lacking": ["bicubic", "gan_x4"]}]
+    assert (found["failed"], found["notes"]) == ([], [])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_json_has_no_nan_in_odd_cases(n):
+    ramp = np.arange(n, dtype=float)
+    rows = [ramp, ramp, ramp + 1, -ramp, np.zeros(n)]
+    found = Comparison.from_scores(list("ABCDE"), np.array(rows), metric="m", weights="w")
+    document = strict_json(text_of(found, "json"))
+    assert document["pairs"][0]["p_value"] == 1
+    for style in WRITERS:
+        assert not re.search(r"\b(nan|inf)\b", text_of(found, style), re.IGNORECASE)
+
+
+def test_csv(made):
+    text = text_of(made, "csv")
+    assert text.startswith(
+        "a,b,n,wins_a,win_rate,p_value,p_holm,effect,mean_a,mean_b,metric,weights\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["a"], row["b"]) for row in rows] == [
+        ("bicubic", "dat_x4"),
+        ("bicubic", "gan_x4"),
+        ("dat_x4", "gan_x4"),
+    ]
+    for row, pair in zip(rows, made.pairs, strict=True):
+        assert float(row["p_holm"]) == pair.p_holm
+        assert float(row["effect"]) == pair.effect
+        assert (row["metric"], row["weights"]) == ("some_metric", "sha256:0123")
+    assert float(rows[0]["mean_b"]) == made.methods[1].mean
+
+
+def test_table(made):
+    text = text_of(made, "table")
+    lines = [line.split() for line in text.splitlines()]
+    assert [line[1] for line in lines if line[:1] in (["1"], ["2"], ["3"])] == [
+        "dat_x4",
+        "gan_x4",
+        "bicubic",
+    ]
+    assert "dat_x4 is better than bicubic on 30 of 30 images, p < 0.001" in text
+    assert "some_metric, weights sha256:0123" in text
+    assert "not people's" in text
+    assert "left out: extra is not in bicubic, gan_x4" in text
+
+
+def test_what_is_left_out_is_listed_shortly():
+    many = tuple(Unmatched(f"c{k}", ("A",)) for k in range(25))
+    found = Comparison.from_scores(["A", "B"], np.eye(2), metric="m", weights="w", unmatched=many)
+    assert text_of(found, "table").count("left out: c") == 10
+    assert "left out for reasons like these: 15 more" in text_of(found, "table")
+    assert len(strict_json(text_of(found, "json"))["unmatched"]) == 25
+
+
+def test_markdown(made):
+    lines = text_of(made, "md").splitlines()
+    tables = [line for line in lines if line.startswith("|")]
+    assert {line.count("|") for line in tables[:5]} == {6}
+    assert {line.count("|") for line in tables[5:]} == {7}
+    assert re.match(r"\| 1 \| dat\\_x4 \| \*\*2\.\d+\*\* \| 1\.\d+ to 2\.\d+ \| 30 \|$", tables[2])
+    assert re.match(r"\| 2 \| gan\\_x4 \| <u>", tables[3])
+    assert any(r"some\_metric, weights sha256:0123" in line for line in lines)
+
+
+def test_latex(made):
+    lines = text_of(made, "latex").splitlines()
+    assert lines[0].startswith("% scores of some_metric, weights sha256:0123;")
+    assert "n = 30 images" in lines[1]
+    assert "Wilcoxon" in lines[1]
+    body = [line for line in lines if not line.startswith("%")]
+    assert body[:4] == [
+        r"\begin{tabular}{lc}",
+        r"\toprule",
+        r"Method & some\_metric $\uparrow$ \\",
+        r"\midrule",
+    ]
+    assert re.fullmatch(r"dat\\_x4 & \$\\mathbf{2\.\d+} \\pm 0\.\d+\$ \\\\", body[4])
+    assert re.fullmatch(r"gan\\_x4 & \$\\underline{1\.\d+} \\pm 0\.\d+\$ \\\\", body[5])
+    assert re.fullmatch(r"bicubic & \$-?0\.\d+ \\pm 0\.\d+\$ \\\\", body[6])
+    assert body[7:] == [r"\bottomrule", r"\end{tabular}"]
+
+
+def test_equal_best_methods_are_all_bold():
+    rows = [[1.0, 2, 3], [3.0, 2, 1], [0.0, 1, 2]]
+    found = Comparison.from_scores(list("ABC"), np.array(rows), metric="m", weights="w")
+    text = text_of(found, "latex")
+    assert text.count("mathbf") == 2
+    assert r"C & $\underline{1" in text
+    same = Comparison.from_scores(list("AB"), np.array(rows[:2]), metric="m", weights="w")
+    assert "mathbf" not in text_of(same, "latex")
+
+
+def test_hostile_names_in_latex(hostile):
+    lines = text_of(hostile, "latex").splitlines()
+    body = [line for line in lines if not line.startswith("%")]
+    assert len(body) == 6 + len(hostile.methods)
+    assert sum("\\end{" in line for line in body) == 1
+    assert not any("\\input" in line for line in body)
+    assert any(
+        line.startswith(
+            r"a\_b\%c\$d\#e\&f\{g\}h\textasciitilde{}i\textasciicircum{}"
+            r"j\textbackslash{}k\textbar{}l & $"
+        )
+        for line in body
+    )
+
+
+def test_hostile_names_in_markdown(hostile):
+    lines = text_of(hostile, "md").splitlines()
+    rows = [line for line in lines if re.match(r"\| \d", line)]
+    assert len(rows) == 4
+    for row in rows:
+        assert len(re.findall(r"(?<!\\)\|", row)) == 6
+    assert not re.search(r"(?<!\\)<script", "\n".join(lines))
+
+
+def test_hostile_names_everywhere_else(hostile):
+    assert strict_json(text_of(hostile, "json"))["metric"] == hostile.metric
+    rows = list(csv.reader(io.StringIO(text_of(hostile, "csv"), newline="")))
+    assert {len(row) for row in rows} == {12}
+    assert hostile.methods[0].name in text_of(hostile, "table")
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no TeX here")
+def test_latex_compiles(made, tmp_path):
+    source = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
+    source += "\n" + text_of(made, "latex") + r"\end{document}"
+    (tmp_path / "t.tex").write_text(source, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_an_unknown_format_is_named(made):
+    with pytest.raises(SriqaError, match=r"'xml'; it must be one of table, csv, json, md, latex"):
+        text_of(made, "xml")
