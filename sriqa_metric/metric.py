@@ -80,8 +80,7 @@ class CalibratedMetric(nn.Module):
     @property
     def crops_per_pass(self) -> int:
         """Crops that go through the network at once, fastest on the present device."""
-        # On a CPU the maps of a few crops still fit its cache, and fifteen crops are three passes.
-        return 5 if self.device.type == "cpu" else 240
+        return self.quality_model.crops_per_pass if self.device.type == "cpu" else 240
 
     def encode(self, crops: Tensor, at_once: int | None = None) -> Tensor:
         """Crops (M, 3, size, size) -> codes (M, C), by default as many at once as are fast."""

@@ -16,6 +16,7 @@ class QualityModel(Protocol):
     """
 
     feature_dim: int
+    crops_per_pass: int  # how many at once are fastest on a CPU
 
     def encode(self, crops: Tensor) -> Tensor:
         """Crops (M, 3, size, size) in [0, 1] -> codes (M, C)."""

@@ -73,6 +73,7 @@ class ClipQualityModel(nn.Module):
     """
 
     feature_dim = _WIDTH
+    crops_per_pass = 15  # every pass reads 350 MB of weights
 
     text: Tensor
     logit_scale: Tensor

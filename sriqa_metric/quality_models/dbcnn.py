@@ -62,6 +62,7 @@ class DBCNNQualityModel(nn.Module):
     """
 
     feature_dim = _VGG_WIDTH + _SCNN_WIDTH
+    crops_per_pass = 5  # their maps still fit the cache of a CPU
 
     def __init__(self) -> None:
         super().__init__()

@@ -122,6 +122,7 @@ class HyperIQAQualityModel(nn.Module):
     """
 
     feature_dim = _WIDTHS[-1]
+    crops_per_pass = 5  # their maps still fit the cache of a CPU
 
     def __init__(self) -> None:
         super().__init__()

@@ -93,6 +93,7 @@ class LiteQualityModel(nn.Module):
     """
 
     feature_dim = LiteEncoder.width
+    crops_per_pass = 5  # their maps still fit the cache of a CPU
 
     centre: Tensor
     scale: Tensor

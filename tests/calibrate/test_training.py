@@ -17,6 +17,7 @@ class Biased(nn.Module):
     """Reads quality from the first number of a code: true quality plus a bias by method."""
 
     feature_dim = WIDTH
+    crops_per_pass = 5
 
     def read(self, codes):
         return codes[:, 0], codes
