@@ -28,11 +28,20 @@ class DataConfig:
         Global ranking, CSV with columns `method` and `mu`; `ranking.csv` of `sr` when empty.
     photos : str
         Folder of pristine photos for the distortion ladders.
+    labelled : list of str
+        Sets of images with MOS, `KIND=DIR` each; see `labelled.read_labelled`.
+    exclude : list of str
+        Folders of test images: contents that appear in them are left out of `sr`.
+    skip_incomplete : bool
+        Leave out contents that not every method has, instead of an error.
     """
 
     sr: str = ""
     ranking: str = ""
     photos: str = ""
+    labelled: list[str] = field(default_factory=list)
+    exclude: list[str] = field(default_factory=list)
+    skip_incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,15 +101,64 @@ class QualityModelConfig:
 
 
 @dataclass(frozen=True)
+class LabelsConfig:
+    """Training of q_w on images with MOS (stage 1 of the paper).
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the largest labelled set; 0 keeps the quality model as it is.
+    batch : int
+        Images of each labelled set a step; all their pairs are compared.
+    crops : int
+        Random crops of each image a step.
+    lr, weight_decay : float
+        AdamW.
+    period : int
+        Epochs of one cosine, after which the learning rate starts over.
+    contents : int
+        Contents a step whose SR results the group loss is computed on; 0 trains on labels alone,
+        more is ablation Model IV.
+    group_weight : float
+        λ₂ of that group loss.
+    precision : str
+        `bf16` (autocast, weights stay float32) or `fp32`.
+    checkpointing : bool
+        Compute activations again in the backward pass, to save memory.
+    compile : bool
+        Use torch.compile.
+    """
+
+    epochs: int = 0
+    batch: int = 16
+    crops: int = 3
+    lr: float = 5e-6
+    weight_decay: float = 1e-3
+    period: int = 5
+    contents: int = 0
+    group_weight: float = 1.0
+    precision: str = "bf16"
+    checkpointing: bool = False
+    compile: bool = False
+
+
+@dataclass(frozen=True)
 class RectifierConfig:
     """Training of h_θ on cached features (stage 2).
 
     Parameters
     ----------
-    steps : int
-        Steps; 0 leaves the rectifier at the identity.
+    epochs : int
+        Passes over the contents; 0 leaves the rectifier at the identity (ablation Model I).
     contents : int
-        B, contents of a group.
+        B, contents of a group; 1 is ablation Model III.
+    draws : int
+        Random draws of crops that are cached of each image, beside its test crops; 0 trains on
+        the test crops.
+    labelled_batch : int
+        Images of each labelled set a step.
+    labelled_weight : float
+        Weight of the labelled loss, or of what stands in for it; 0 is ablation Model II.
     lr, weight_decay : float
         AdamW.
     group_weight : float
@@ -109,8 +167,11 @@ class RectifierConfig:
         Steps between validations; the best state on held-out contents is kept.
     """
 
-    steps: int = 300
+    epochs: int = 8
     contents: int = 64
+    draws: int = 8
+    labelled_batch: int = 64
+    labelled_weight: float = 1.0
     lr: float = 1e-3
     weight_decay: float = 1e-3
     group_weight: float = 1.0
@@ -126,6 +187,7 @@ class RunConfig:
     data: DataConfig = DataConfig()
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     quality_model: QualityModelConfig = QualityModelConfig()
+    labels: LabelsConfig = LabelsConfig()
     rectifier: RectifierConfig = RectifierConfig()
 
     def to_dict(self) -> dict[str, Any]:
