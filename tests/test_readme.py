@@ -18,7 +18,7 @@ COMMANDS = [
     if language == "bash"
     for line in block.replace("\\\n", " ").splitlines()
     # What installs, needs data from elsewhere or serves for ever is run by hand.
-    if line.startswith(("sriqa-score", "python examples/")) and "DIR" not in line
+    if line.startswith(("sriqa-score", "sriqa-weights", "python examples/")) and "DIR" not in line
 ]
 
 
