@@ -27,7 +27,7 @@ from sriqa_metric.calibrate.config import load_config
 from sriqa_metric.calibrate.datasets import pixels
 from sriqa_metric.calibrate.distortions import recompressed
 from sriqa_metric.calibrate.features import random_ladder
-from sriqa_metric.calibrate.runs import read_data
+from sriqa_metric.calibrate.run_data import read_data
 from sriqa_metric.images import as_float, to_tensor
 
 LEVELS, SIZE = 4, 224

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .catalog import MetricSpec, find_spec
+from .catalog import CATALOG, MetricSpec, find_spec
 from .crops import CropPolicy
 from .errors import SriqaError
 from .hub import REPO_VARIABLE, WeightsError, fetch, file_in, sha256_of, ways_out
@@ -60,6 +60,24 @@ def load(
     if policy is not None:
         model.policy = policy
     return model.to(chosen)
+
+
+def load_source(source: str, device: str | torch.device = "cpu") -> CalibratedMetric:
+    """Make a metric by its name, or by a weights file, which says itself what it is.
+
+    Raises
+    ------
+    SriqaError
+        If it is neither, or its weights are missing or wrong.
+    """
+    if source in CATALOG:
+        return load(source, device=device)
+    path = Path(source)
+    if not source or not path.exists():
+        raise SriqaError(
+            f"{source!r} is neither a weights file nor one of the metrics {', '.join(CATALOG)}"
+        )
+    return load(str(read_file(path)[1]["metric"]), path, device)
 
 
 def find_weights(spec: MetricSpec, weights: str | os.PathLike[str] | None = None) -> Path:

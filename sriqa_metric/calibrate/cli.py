@@ -26,19 +26,80 @@ def calibrate() -> None:
     """From SR results and a ranking of their methods to a calibrated metric."""
 
 
-@app.command()
-def train(
+@app.command("train-quality-model")
+def train_quality_model(
     config: Annotated[str, typer.Argument(help="Name of a shipped config, or a TOML file.")],
-    output: Annotated[Path, typer.Option(help="New folder of the run.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run; a stopped run in it goes on.")],
     override: Overrides = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train a metric: quality model, rectifier, figures on held-out data, weights file."""
+    """Stage 1: train a quality model, and write it with a rectifier that changes nothing."""
+    from ..weights import find_device
+    from .config import load_config
+    from .quality_runs import train_quality_model
+
+    figures = train_quality_model(load_config(config, override), output, find_device(device))
+    _print_figures(figures, output)
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(help="Name of a shipped config, or a TOML file.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run; a stopped run in it goes on.")],
+    base: Annotated[
+        str, typer.Option(help="Weights file, or name of a metric, whose quality model to take.")
+    ] = "",
+    override: Overrides = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Stage 2: train the rectifier of a metric on cached codes, measure it, write its weights."""
     from ..weights import find_device
     from .config import load_config
     from .runs import train
 
-    figures = train(load_config(config, override), output, find_device(device))
+    overrides = [*(override or []), *([f"base={base}"] if base else [])]
+    _print_figures(train(load_config(config, overrides), output, find_device(device)), output)
+
+
+@app.command()
+def adapt(
+    base: Annotated[str, typer.Option(help="Weights file, or name of a metric, to start from.")],
+    sr: Annotated[Path, typer.Option(help="Folder with one folder of results per method.")],
+    ranking: Annotated[Path, typer.Option(help="CSV file method,mu, as `rank` writes it.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run; a stopped run in it goes on.")],
+    photos: Annotated[Path | None, typer.Option(help="Folder of pristine photos, if any.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Calibrate a metric anew for your own methods: from folders and a ranking to weights."""
+    from ..weights import find_device
+    from .reproduce import adapted
+    from .runs import train
+
+    config = adapted(base, sr, ranking, photos)
+    _print_figures(train(config, output, find_device(device)), output)
+
+
+@app.command()
+def reproduce(
+    koniq: Annotated[Path, typer.Option(help="Folder of KonIQ-10k.")],
+    pipal: Annotated[Path, typer.Option(help="Folder of PIPAL.")],
+    sr: Annotated[Path, typer.Option(help="Folder of SR results, with ranking.csv.")],
+    realsr1k: Annotated[Path, typer.Option(help="Folder of RealSR-1K: votes and images.")],
+    output: Annotated[Path, typer.Option(help="Folder; what was stopped in it goes on.")],
+    metric: Annotated[str, typer.Option(help="Name of a shipped config.")] = "sriqa_clip",
+    override: Overrides = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cuda",
+) -> None:
+    """The paper's calibration: both stages, the evaluation, and the weights file."""
+    from ..weights import find_device
+    from .config import load_config
+    from .reproduce import reproduce
+
+    config = load_config(metric, [*(override or []), f"data.sr={sr}"])
+    print(reproduce(config, koniq, pipal, realsr1k, output, find_device(device)))
+
+
+def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
     for variant, found in figures.items():
         print(variant, *(f"{name}={value:.4f}" for name, value in found.items()))
     print(output / "weights.safetensors")

@@ -34,6 +34,8 @@ class DataConfig:
         Folders of test images: contents that appear in them are left out of `sr`.
     skip_incomplete : bool
         Leave out contents that not every method has, instead of an error.
+    features : str
+        Folder of cached codes, which runs may share; `features` in the run's when empty.
     """
 
     sr: str = ""
@@ -42,6 +44,7 @@ class DataConfig:
     labelled: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
     skip_incomplete: bool = False
+    features: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,9 +183,23 @@ class RectifierConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All settings of a run, as they are written into its folder."""
+    """All settings of a run, as they are written into its folder.
+
+    Parameters
+    ----------
+    metric : str
+        Name from the catalogue.
+    initial : str
+        What stage 1 starts from: a weights file, or `openai` for the published CLIP. `sriqa_lite`
+        starts from ImageNet weights and needs none.
+    base : str
+        What stage 2 calibrates: a weights file, or the name of a metric.
+    seed : int
+    """
 
     metric: str
+    initial: str = ""
+    base: str = ""
     seed: int = 0
     data: DataConfig = DataConfig()
     validation: ValidationConfig = field(default_factory=ValidationConfig)

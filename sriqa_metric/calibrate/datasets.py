@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +74,22 @@ def read_ranking(path: Path) -> dict[str, float]:
     return ranking
 
 
-def read_sr_results(root: Path, ranking: Path) -> SRResults:
+def read_sr_results(
+    root: Path, ranking: Path, exclude: Sequence[Path] = (), skip_incomplete: bool = False
+) -> SRResults:
     """Find the results of every ranked method, `<root>/<method>/<content>.<extension>`.
 
-    Folders of methods that the ranking does not name (the LR and HR images, say) are not read.
+    The name of a file may end with `_<method>`. Folders of methods that the ranking does not name
+    (the LR and HR images, say) are not read.
+
+    Parameters
+    ----------
+    root, ranking : Path
+    exclude : sequence of Path
+        Folders of test images. A content that one of their files shows is left out: a file named
+        after the content, or after the content, `_` and anything.
+    skip_incomplete : bool
+        Leave out contents that not every method has.
 
     Raises
     ------
@@ -92,17 +105,33 @@ def read_sr_results(root: Path, ranking: Path) -> SRResults:
             raise SriqaError(f"{folder}: no such folder, but the ranking names {method!r}")
         for path in folder.iterdir():
             if path.suffix.lower() in EXTENSIONS:
-                paths[method, path.stem] = path
-    contents = tuple(sorted({content for _, content in paths}))
-    lacking = [f"{m}/{c}" for m in methods for c in contents if (m, c) not in paths]
-    if lacking:
-        shown = ", ".join(lacking[:5])
+                paths[method, path.stem.removesuffix(f"_{method}")] = path
+    contents = {content for _, content in paths} - _tested(exclude)
+    lacking = [(m, c) for c in sorted(contents) for m in methods if (m, c) not in paths]
+    if lacking and not skip_incomplete:
+        shown = ", ".join(f"{m}/{c}" for m, c in lacking[:5])
         raise SriqaError(
-            f"{root}: every method needs the same contents; {len(lacking)} are missing: {shown}"
+            f"{root}: every method needs the same contents; {len(lacking)} are missing: {shown}; "
+            "data.skip_incomplete=true leaves these contents out"
         )
-    if not contents:
-        raise SriqaError(f"{root}: no images in the folders of {', '.join(methods)}")
-    return SRResults(methods, contents, np.array([mu[m] for m in methods]), paths)
+    kept = tuple(sorted(contents - {content for _, content in lacking}))
+    if not kept:
+        raise SriqaError(f"{root}: no content is left that every one of {', '.join(methods)} has")
+    found = {(m, c): paths[m, c] for m in methods for c in kept}
+    return SRResults(methods, kept, np.array([mu[m] for m in methods]), found)
+
+
+def _tested(folders: Sequence[Path]) -> set[str]:
+    """Every name that a content could have of which the folders hold an image."""
+    names = set()
+    for folder in folders:
+        if not folder.is_dir():
+            raise SriqaError(f"{folder}: no such folder; its contents were to be left out")
+        for path in folder.rglob("*"):
+            if path.suffix.lower() in EXTENSIONS:
+                parts = path.stem.split("_")
+                names |= {"_".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return names
 
 
 def find_images(root: Path) -> list[Path]:

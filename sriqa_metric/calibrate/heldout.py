@@ -15,7 +15,7 @@ from .distortions import recompressed
 from .features import image_codes, ladder_codes, sr_codes
 
 if TYPE_CHECKING:
-    from .runs import Data
+    from .run_data import Data
 
 _LEVELS = 4
 _TRACE_QUALITY = 90  # WebP quality that the pristine photos of a collection went through
@@ -38,7 +38,11 @@ class HeldOut:
         held = data.held(data.full.methods)
         self.unseen = {i for i, m in enumerate(held.methods) if m not in data.train.methods}
         self.results = sr_codes(metric, held, metric.policy)
-        self.ladders = ladder_codes(metric, data.held_photos, _LEVELS, on_sr=False, seed=seed)
+        self.ladders = (
+            ladder_codes(metric, data.held_photos, _LEVELS, on_sr=False, seed=seed)
+            if data.held_photos
+            else None
+        )
         compressed = [
             recompressed(pixels(path), "WEBP", _TRACE_QUALITY)
             for method in held.methods
@@ -54,8 +58,9 @@ class HeldOut:
         dict
             `srcc`, `pairs`, `image_pairs`: on held-out contents, all methods; `unseen_pairs`,
             `unseen_image_pairs`: pairs with at least one method that was not trained on;
-            `severity`: ladders on held-out photos; `trace`: share of SR results whose score rises
-            when they are compressed as pristine photos were (0.5 is chance, above it is a leak).
+            `severity`: ladders on held-out photos, if any; `trace`: share of SR results whose
+            score rises when they are compressed as pristine photos were (0.5 is chance, above it
+            is a leak).
         """
         scores = _scores(metric, self.results)
         found = {
@@ -66,7 +71,8 @@ class HeldOut:
         if self.unseen:
             found["unseen_pairs"] = pairs_right(scores, self.mu, self.unseen)
             found["unseen_image_pairs"] = image_pairs_right(scores, self.mu, self.unseen)
-        found["severity"] = severity_right(_scores(metric, self.ladders))
+        if self.ladders is not None:
+            found["severity"] = severity_right(_scores(metric, self.ladders))
         found["trace"] = float((_scores(metric, self.traced) > scores).mean())
         return found
 

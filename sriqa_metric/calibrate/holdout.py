@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SriqaError
+from .run_report import figure_table
 
-_COLUMNS = {
-    "srcc": "SRCC of method means",
-    "pairs": "method pairs",
-    "image_pairs": "image pairs",
-    "unseen_pairs": "unseen method pairs",
-    "unseen_image_pairs": "unseen image pairs",
-    "severity": "severity",
-    "trace": "rises by WebP",
-}
-_LEGEND = """
+_LEGEND = """\
 Figures on contents and photos that were not trained on. *Method pairs*: fraction of pairs of
 methods whose mean scores stand in the order of the ranking; *image pairs*: the same on single
 contents; *unseen*: only pairs with a method that was not trained on; *severity*: fraction of pairs
@@ -28,31 +20,37 @@ share of SR results whose score rises when they are compressed as the pristine p
 
 
 def write_table(runs: list[Path], output: Path) -> None:
-    """Write one Markdown section a run, a row for every variant and baseline.
+    """Write Markdown: a section for each set of methods left out, a row for each run and variant.
+
+    Runs on one base share the row of its quality model.
 
     Raises
     ------
     SriqaError
         If a folder holds no `report.json`.
     """
-    output.write_text(_LEGEND.lstrip() + "\n" + "\n".join(map(_section, runs)), encoding="utf-8")
+    sections: dict[str, dict[str, dict[str, float]]] = {}
+    bases: set[tuple[str, str]] = set()
+    for run in runs:
+        report = _read(run)
+        left_out = ", ".join(report["held_methods"]) or "none"
+        rows = sections.setdefault(left_out, {})
+        for variant, figures in report["figures"].items():
+            if variant == "quality model":
+                if (left_out, report["base"]) in bases:
+                    continue
+                bases.add((left_out, report["base"]))
+            name = run.name if variant == "calibrated" else f"{run.name}: {variant}"
+            rows[name] = figures
+    text = [_LEGEND]
+    for left_out, rows in sections.items():
+        text += [f"### Methods left out: {left_out}", "", *figure_table(rows), ""]
+    output.write_text("\n".join(text), encoding="utf-8")
 
 
-def _section(run: Path) -> str:
+def _read(run: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     except OSError as error:
         raise SriqaError(f"{run}: no finished run: {error.strerror}: report.json") from None
-    figures: dict[str, dict[str, float]] = report["figures"]
-    shown = [name for name in _COLUMNS if any(name in row for row in figures.values())]
-    unseen = ", ".join(report["held_methods"]) or "none"
-    lines = [
-        f"### Methods left out: {unseen}",
-        "",
-        "| | " + " | ".join(_COLUMNS[name] for name in shown) + " |",
-        "|---" * (len(shown) + 1) + "|",
-    ]
-    for variant, row in figures.items():
-        cells = [f"{row[name]:.3f}" if name in row else "" for name in shown]
-        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return report

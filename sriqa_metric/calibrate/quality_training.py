@@ -25,6 +25,9 @@ from .config import QualityModelConfig
 from .datasets import SRResults, pixels
 from .features import as_crops, random_ladder, window_of
 from .losses import group_loss, order_loss
+from .run_folder import RunFolder
+
+_CHECKPOINT_EVERY = 25  # steps
 
 Log = Callable[[str, int, dict[str, float]], None]
 """Stage, step and named losses -> written into the run's log."""
@@ -136,35 +139,47 @@ class Sampler:
 
 
 def fine_tune(
-    model: LiteQualityModel,
+    prior: LiteQualityModel,
     sr: SRResults,
     photos: list[Path],
     config: QualityModelConfig,
     seed: int,
-    log: Log,
-) -> None:
+    folder: RunFolder,
+) -> LiteQualityModel:
     """Train encoder and head together: group loss, the same per content, and certain orders.
 
     The group loss is Eq. (5) on the means over the step's contents and once more on every content
-    alone. `model` is changed in place to the moving average of the weights.
+    alone. A training that was stopped goes on from its last checkpoint.
+
+    Returns
+    -------
+    LiteQualityModel
+        The moving average of the weights.
 
     Raises
     ------
     SriqaError
         If the loss is not finite; the step is named.
     """
+    average = copy.deepcopy(prior)
     if config.steps == 0:
-        return
-    device = model.centre.device
+        return average
+    device = average.centre.device
     mu = torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
     sample = Sampler(sr, photos, config, seed)
-    trained = copy.deepcopy(model).requires_grad_()
+    trained = copy.deepcopy(prior).requires_grad_()
     head = [*trained.hidden.parameters(), *trained.out.parameters()]
     groups: list[dict[str, Any]] = [{"params": trained.encoder.parameters()}, {"params": head}]
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    first = 0
+    if stopped := folder.resume("fine-tune"):
+        first = stopped[0] + 1
+        average.load_state_dict(stopped[1]["average"])
+        trained.load_state_dict(stopped[1]["trained"])
+        optimizer.load_state_dict(stopped[1]["optimizer"])
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(sample, 0)
-        for step in range(config.steps):
+        following = pool.submit(sample, first)
+        for step in range(first, config.steps):
             batch = following.result()
             following = pool.submit(sample, step + 1)
             decay = _cosine(step, config.steps)
@@ -176,8 +191,16 @@ def fine_tune(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            _average(model, trained, min(config.averaging, (1 + step) / (10 + step)))
-            log("fine-tune", step, {name: value.item() for name, value in losses.items()})
+            _average(average, trained, min(config.averaging, (1 + step) / (10 + step)))
+            folder.log("fine-tune", step, {name: value.item() for name, value in losses.items()})
+            if (step + 1) % _CHECKPOINT_EVERY == 0 or step + 1 == config.steps:
+                state = {
+                    "average": average.state_dict(),
+                    "trained": trained.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                }
+                folder.save("fine-tune", step, state)
+    return average
 
 
 def _losses(model: LiteQualityModel, batch: Batch, mu: Tensor) -> dict[str, Tensor]:

@@ -24,11 +24,11 @@ def test_overrides_take_toml_values_and_bare_words():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sead=3", "unknown setting sead; known: metric, seed"),
-        ("rectifier.rate=3", "unknown setting rectifier.rate; known: steps"),
-        ("rectifier.steps=many", "setting rectifier.steps: expected int, got 'many'"),
-        ("rectifier.steps=true", "setting rectifier.steps: expected int, got True"),
-        ("rectifier.steps", "override 'rectifier.steps': expected key=value"),
+        ("sead=3", "unknown setting sead; known: metric, initial, base, seed"),
+        ("rectifier.rate=3", "unknown setting rectifier.rate; known: epochs"),
+        ("rectifier.epochs=many", "setting rectifier.epochs: expected int, got 'many'"),
+        ("rectifier.epochs=true", "setting rectifier.epochs: expected int, got True"),
+        ("rectifier.epochs", "override 'rectifier.epochs': expected key=value"),
         ("seed.x=1", "'seed' is not a section"),
         ("rectifier=1", "setting rectifier: expected RectifierConfig, got 1"),
     ],

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from sriqa_metric.calibrate.losses import (
     fidelity,
     group_loss,
+    labelled_loss,
     order_loss,
     preference,
     ranking_target,
 )
+from sriqa_metric.rectifier import Rectifier
 
 
 def phi(x: float) -> float:
@@ -44,6 +46,18 @@ def test_group_loss_equals_the_literal_loop(methods, contents, rng):
     assert found == pytest.approx(literal_group_loss(scores, mu), abs=1e-10)
 
 
+@pytest.mark.parametrize("images", [2, 9])
+def test_labelled_loss_equals_the_literal_loop(images, rng):
+    scores, mos = rng.normal(size=images), rng.integers(3, size=images).astype(float)
+    found = labelled_loss(torch.from_numpy(scores), torch.from_numpy(mos)).item()
+    assert found == pytest.approx(literal_group_loss(scores[:, None], mos), abs=1e-10)
+
+
+def test_labels_count_by_order_alone(rng):
+    scores, mos = torch.from_numpy(rng.normal(size=8)), torch.from_numpy(rng.normal(size=8))
+    assert labelled_loss(scores, mos) == labelled_loss(scores, 100 * mos.exp())
+
+
 def test_several_groups_are_averaged(rng):
     scores, mu = torch.from_numpy(rng.normal(size=(3, 4, 5))), torch.arange(4.0)
     alone = [group_loss(group, mu) for group in scores]
@@ -55,6 +69,23 @@ def test_gradients_agree_with_finite_differences():
     mu = torch.tensor([1.0, 0.0, 0.0, -2.0], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda s: group_loss(s, mu), scores)
     assert torch.autograd.gradcheck(order_loss, scores)
+    assert torch.autograd.gradcheck(lambda s: labelled_loss(s, mu), scores[:, 0])
+
+
+def test_gradients_of_the_rectifier_agree_with_finite_differences():
+    torch.manual_seed(0)
+    rectifier = Rectifier(5).double().eval()
+    torch.nn.init.normal_(rectifier.out.weight, std=0.3)
+    features = torch.randn(3, 4, 5, dtype=torch.float64)
+    mu = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)
+    names = [name for name, _ in rectifier.named_parameters()]
+
+    def loss(*parameters):
+        named = dict(zip(names, parameters, strict=True))
+        alpha, beta = torch.func.functional_call(rectifier, named, features)
+        return group_loss(alpha * features[..., 0] + beta, mu)
+
+    assert torch.autograd.gradcheck(loss, tuple(rectifier.parameters()))
 
 
 @given(st.floats(-60, 60), st.sampled_from([0.0, 0.3, 0.5, 1.0]))

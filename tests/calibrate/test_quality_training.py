@@ -12,9 +12,10 @@ from sriqa_metric.calibrate.quality_training import (
     standardise_scores,
     train_prior,
 )
-from sriqa_metric.calibrate.runs import as_metric
+from sriqa_metric.calibrate.run_folder import RunFolder
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.quality_models.lite import LiteQualityModel
 
 SMALL = QualityModelConfig(
@@ -67,25 +68,50 @@ def test_standardising_keeps_the_order():
     assert torch.equal(model.read(codes)[0].argsort(), before.argsort())
 
 
-def test_fine_tuning_changes_every_part_and_no_step_nothing(sampler):
+def tuned(model, sampler, config, folder):
+    with RunFolder(folder, {}) as run:
+        return fine_tune(model, sampler.sr, sampler.photos, config, 0, run)
+
+
+def test_fine_tuning_changes_every_part_and_no_step_nothing(sampler, tmp_path):
     torch.manual_seed(0)
     model = LiteQualityModel().requires_grad_(False)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    none = QualityModelConfig(steps=0)
-    fine_tune(model, sampler.sr, sampler.photos, none, 0, ignore)
-    assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
-    fine_tune(model, sampler.sr, sampler.photos, SMALL, 0, ignore)
+    before = model.state_dict()
+    same = tuned(model, sampler, QualityModelConfig(steps=0), tmp_path / "none").state_dict()
+    assert all(torch.equal(same[name], before[name]) for name in before)
+    other = tuned(model, sampler, SMALL, tmp_path / "some")
     for part in ("encoder.stem.weight", "hidden.weight", "out.weight"):
-        assert not torch.equal(model.state_dict()[part], before[part])
-    assert torch.equal(model.centre, before["centre"])
-    assert not any(parameter.requires_grad for parameter in model.parameters())
+        assert not torch.equal(other.state_dict()[part], before[part])
+    assert torch.equal(other.centre, before["centre"])
+    assert not any(parameter.requires_grad for parameter in other.parameters())
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step(sampler):
+def test_fine_tuning_goes_on_to_the_same_weights(sampler, tmp_path, monkeypatch):
+    monkeypatch.setattr("sriqa_metric.calibrate.quality_training._CHECKPOINT_EVERY", 1)
+    torch.manual_seed(0)
+    model = LiteQualityModel().requires_grad_(False)
+    whole = tuned(model, sampler, SMALL, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    class Stopping(RunFolder):
+        def save(self, stage, step, state):
+            super().save(stage, step, state)
+            raise Stopped
+
+    with Stopping(tmp_path / "parts", {}) as run, pytest.raises(Stopped):
+        fine_tune(model, sampler.sr, sampler.photos, SMALL, 0, run)
+    parts = tuned(model, sampler, SMALL, tmp_path / "parts")
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step(sampler, tmp_path):
     model = LiteQualityModel().requires_grad_(False)
     model.out.bias.fill_(torch.nan)
     with pytest.raises(SriqaError, match="the loss of step 0 is nan"):
-        fine_tune(model, sampler.sr, sampler.photos, SMALL, 0, ignore)
+        tuned(model, sampler, SMALL, tmp_path)
 
 
 def test_images_smaller_than_a_crop_are_named(made_data):
@@ -96,7 +122,7 @@ def test_images_smaller_than_a_crop_are_named(made_data):
 
 def test_codes_are_those_of_each_image_alone(made_data, tmp_path):
     torch.manual_seed(0)
-    metric = as_metric(LiteQualityModel())
+    metric = CalibratedMetric("sriqa_lite", LiteQualityModel(), None, CropPolicy())
     paths = find_images(made_data / "photos")[:3]
     policy = CropPolicy(size=64, number=2)
     together = image_codes(metric, paths, policy)

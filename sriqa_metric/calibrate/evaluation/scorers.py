@@ -45,8 +45,8 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
     Parameters
     ----------
     name : str
-        From the catalogue, also with `:uncalibrated` for its quality model without rectifier, or
-        a no-reference metric of pyiqa.
+        From the catalogue or a weights file (*.safetensors), also with `:uncalibrated` for its
+        quality model without rectifier, or a no-reference metric of pyiqa.
     device : str
 
     Raises
@@ -55,19 +55,20 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
         For an unknown name, a metric that needs a reference or a set of images, and one that
         cannot be made here.
     """
-    if name.removesuffix(UNCALIBRATED) in CATALOG:
+    ours = name.removesuffix(UNCALIBRATED)
+    if ours in CATALOG or ours.endswith(".safetensors"):
         return OurScorer(name, device)
     return PyiqaScorer(name, device)
 
 
 class OurScorer:
-    """A metric of the catalogue, scored as `sriqa-score` does."""
+    """A metric of ours, scored as `sriqa-score` does."""
 
     def __init__(self, name: str, device: str) -> None:
-        from ...weights import load
+        from ...weights import load_source
 
         self.name = name
-        self._metric = load(name.removesuffix(UNCALIBRATED), device=device)
+        self._metric = load_source(name.removesuffix(UNCALIBRATED), device)
         self.weights_id = self._metric.weights_id
         if name.endswith(UNCALIBRATED):
             self._metric.rectifier = None

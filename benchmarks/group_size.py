@@ -1,0 +1,105 @@
+"""Groups of 64 contents beside groups of one (ablation Model III), on made data.
+
+12 methods with a planted ranking on 1,024 contents to train on, 64 to choose the state by and 256
+to report. An image's features are a random mixture of its method's rank, its method's bias and
+eight traits of its content; its score is 0.3 · rank + bias + a content's effect. Features and score
+carry image noise of the given spread. Both ways see each content 8 times at learning rate 1e-3, so
+that groups of one take 64 times as many steps; both are validated after every 640 contents. Mean ±
+standard deviation over seeds: each makes data, ranking and bias anew, the same for both ways.
+
+    python benchmarks/group_size.py [SEEDS]
+
+By default 5 seeds.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sriqa_metric.calibrate.agreement import image_pairs_right, method_srcc, pairs_right
+from sriqa_metric.calibrate.config import RectifierConfig
+from sriqa_metric.calibrate.run_folder import RunFolder
+from sriqa_metric.calibrate.training import StageTwoData, train_rectifier
+from sriqa_metric.rectifier import Rectifier
+
+METHODS, WIDTH, TRAITS = 12, 64, 8
+TRAIN, VALIDATION, TEST = 1024, 64, 256
+NOISE = (2.0, 8.0, 32.0)
+GROUPS = (64, 1)
+FIGURES = {"SRCC": method_srcc, "pairs right": pairs_right, "image pairs right": image_pairs_right}
+
+
+class Reader:
+    """A code is the score, then the features."""
+
+    feature_dim = WIDTH
+    crops_per_pass = 1
+
+    def read(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (M, 1 + d) -> quality (M,), features (M, d)."""
+        return codes[:, 0], codes[:, 1:]
+
+
+def made_world(noise: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Codes (N, contents, 1 + d) and the planted ranking (N,)."""
+    rng = np.random.default_rng(seed)
+    mu, bias = rng.standard_normal((2, METHODS, 1))
+    traits = rng.standard_normal((TRAIN + VALIDATION + TEST, TRAITS))
+    mixture = rng.standard_normal((2 + TRAITS, WIDTH))
+    features = (mu * mixture[0] + bias * mixture[1])[:, None] + traits @ mixture[2:]
+    features += noise * rng.standard_normal(features.shape)
+    score = 0.3 * mu + bias + traits[:, 0]
+    score += noise * rng.standard_normal(score.shape)
+    codes = np.concatenate([score[..., None], features / features.std()], axis=-1)
+    return torch.from_numpy(codes).float(), torch.from_numpy(mu[:, 0] - mu.mean()).float()
+
+
+def trained(codes: Tensor, mu: Tensor, contents: int, seed: int) -> Rectifier:
+    """A rectifier trained on groups of that many contents."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        rectifier = Rectifier(WIDTH)
+    config = RectifierConfig(contents=contents, validate_every=640 // contents)
+    data = StageTwoData(
+        codes[:, :TRAIN].unsqueeze(2), mu, codes[:, TRAIN : TRAIN + VALIDATION].contiguous()
+    )
+    with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}) as run:
+        train_rectifier(rectifier, Reader(), data, config, seed, run)
+    return rectifier
+
+
+@torch.no_grad()
+def figures(rectifier: Rectifier, codes: Tensor, mu: Tensor) -> list[float]:
+    """Each of FIGURES on the contents to report."""
+    test = codes[:, TRAIN + VALIDATION :]
+    scores = rectifier.calibrate(test[..., 0], test[..., 1:]).numpy()
+    return [figure(scores, mu.numpy()) for figure in FIGURES.values()]
+
+
+def main(seeds: int = 5) -> None:
+    """Print a table, a line as it is ready."""
+    torch.set_num_threads(1)
+    print(f"{seeds} seeds, torch {torch.__version__}")
+    print("noise  way        " + "  ".join(f"{name:>17}" for name in FIGURES))
+    for noise in NOISE:
+        found: dict[str, list[list[float]]] = {}
+        for seed in range(seeds):
+            codes, mu = made_world(noise, seed)
+            ways = {"q_w alone": Rectifier(WIDTH).eval()}
+            ways |= {f"B = {b}": trained(codes, mu, b, seed) for b in GROUPS}
+            for name, rectifier in ways.items():
+                found.setdefault(name, []).append(figures(rectifier, codes, mu))
+        for name, values in found.items():
+            cells = zip(np.mean(values, 0), np.std(values, 0, ddof=1), strict=True)
+            row = "  ".join(f"{mean:8.3f} ± {deviation:.3f} " for mean, deviation in cells)
+            print(f"{noise:5g}  {name:9}  {row}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
