@@ -12,6 +12,7 @@ import typer
 
 from ..errors import SriqaError
 from .evaluation.cli import evaluate
+from .features_cli import features
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -281,6 +282,7 @@ def rank(
         raise typer.Exit(1) from None
 
 
+app.command()(features)
 app.command()(evaluate)
 
 

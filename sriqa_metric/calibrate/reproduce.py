@@ -12,8 +12,10 @@ from ..weights import load_source
 from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
 from .datasets import read_ranking
 from .evaluation.cache import default_cache
+from .evaluation.data_sets import read_data_set
 from .evaluation.report import write_report
 from .evaluation.run import Request, evaluate
+from .labelled import require_images
 from .quality_runs import train_quality_model
 from .runs import train
 
@@ -47,6 +49,10 @@ def reproduce(
     SriqaError
         As the stages and the evaluation do.
     """
+    sets = (f"realsr1k={realsr1k}", f"koniq10k={koniq}")
+    for each in sets:  # what is wrong with them is not to be told after the training
+        data_set = read_data_set(each)
+        require_images(data_set.name, data_set.paths)
     labelled = [f"koniq10k={koniq}", f"pipal={pipal}"]
     data = replace(config.data, labelled=labelled, exclude=[*config.data.exclude, str(realsr1k)])
     config = replace(config, data=data)
@@ -58,7 +64,6 @@ def reproduce(
         train(replace(config, base=base), rectifier, device)
     weights = rectifier / "weights.safetensors"
     metrics = (str(weights), f"{weights}:uncalibrated")
-    sets = (f"realsr1k={realsr1k}", f"koniq10k={koniq}")
     rows, notes = evaluate(Request(metrics, sets, default_cache(), device=str(device)))
     with (output / "evaluation.md").open("w", encoding="utf-8", newline="") as stream:
         write_report(rows, notes, "md", stream)
