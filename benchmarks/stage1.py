@@ -125,8 +125,8 @@ def main(device: str) -> None:
         for name, values in zip(
             ("decoding alone", "network alone", "both"), zip(*rounds, strict=True), strict=True
         ):
-            spread = f"({min(values):.1f}-{max(values):.1f})"
-            print(f"  {name:15} {statistics.median(values):8.1f} {spread} images/s")
+            spread = f"({min(values):.2f}-{max(values):.2f})"
+            print(f"  {name:15} {statistics.median(values):8.2f} {spread} images/s")
         del training
         for checkpointing in (False, True):
             command = [sys.executable, __file__, device, temporary, str(checkpointing)]

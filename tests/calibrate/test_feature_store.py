@@ -130,6 +130,33 @@ def test_test_crops_alone_and_a_big_image(tmp_path, lite, picture):
     assert score == pytest.approx(lite.score(tmp_path / "a.png"), abs=1e-5)
 
 
+@pytest.fixture
+def odd_images(tmp_path, images):
+    """Gray, 16-bit and transparent ones after the RGB ones."""
+    rng = np.random.default_rng(1)
+    gray = rng.integers(0, 256, (40, 30), dtype=np.uint8)
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    Image.fromarray(np.dstack([gray] * 4)).save(tmp_path / "clear.png")
+    return [*images, *(tmp_path / f"{name}.png" for name in ("gray", "deep", "clear"))]
+
+
+def test_images_of_all_kinds(odd_images, tmp_path):
+    codes = FeatureStore(tmp_path / "store", tiny_metric()).codes(odd_images)
+    tested = torch.stack(list(code_stream(tiny_metric(), odd_images, POLICY)))
+    torch.testing.assert_close(codes[:, 0], tested, atol=1e-6, rtol=0)
+    torch.testing.assert_close(codes[-3, 0], codes[-2, 0], atol=1e-6, rtol=0)
+
+
+@pytest.mark.gpu
+def test_codes_on_cuda_are_near_those_on_the_cpu(odd_images, tmp_path):
+    near = FeatureStore(tmp_path / "cuda", tiny_metric().to("cuda"), batch_size=50)
+    codes = near.codes(odd_images)
+    assert codes.device.type == "cpu"
+    expected = FeatureStore(tmp_path / "cpu", tiny_metric()).codes(odd_images)
+    torch.testing.assert_close(codes, expected, atol=1e-4, rtol=0)
+
+
 def test_codes_depend_on_nothing_but_image_and_seed(images, tmp_path):
     def codes(paths, place, batch_size=None, seed=0):
         store = FeatureStore(tmp_path / place, tiny_metric(), 2, 3, seed, batch_size)
