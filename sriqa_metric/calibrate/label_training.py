@@ -122,7 +122,7 @@ def _accelerator(device: torch.device) -> Accelerator | None:
     except ModuleNotFoundError:
         raise SriqaError(
             f"started as one of {processes} processes, which needs accelerate; "
-            "pip install accelerate, or start it without a launcher"
+            "pip install 'sriqa-metric[distributed]', or start it without a launcher"
         ) from None
     return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
 
