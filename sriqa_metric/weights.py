@@ -231,8 +231,13 @@ def weights_id(path: Path) -> str:
     return "sha256:" + sha256_of(path)[:12]
 
 
-def save_weights(path: Path, metric: CalibratedMetric, record: dict[str, Any]) -> None:
-    """Write a calibrated metric as float16 safetensors.
+def save_weights(
+    path: Path,
+    metric: CalibratedMetric,
+    record: dict[str, Any],
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a calibrated metric as safetensors.
 
     Parameters
     ----------
@@ -242,11 +247,13 @@ def save_weights(path: Path, metric: CalibratedMetric, record: dict[str, Any]) -
         With a rectifier.
     record : dict
         `training_data`, and whatever else describes how the weights were made; plain JSON values.
+    dtype : torch.dtype
+        Of the tensors in the file.
 
     Raises
     ------
     WeightsError
-        If a value does not fit float16.
+        If a value does not fit the dtype.
     """
     from safetensors.torch import save_file
 
@@ -254,10 +261,11 @@ def save_weights(path: Path, metric: CalibratedMetric, record: dict[str, Any]) -
 
     spec = find_spec(metric.name)
     state = {name: tensor.cpu() for name, tensor in metric.state_dict().items()}
-    tensors = {name: tensor.half().contiguous() for name, tensor in state.items()}
+    tensors = {name: tensor.to(dtype).contiguous() for name, tensor in state.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise WeightsError(f"{path}: tensor {name!r} does not fit float16")
+            kind = str(dtype).removeprefix("torch.")
+            raise WeightsError(f"{path}: tensor {name!r} does not fit {kind}")
     description = {
         "format_version": FORMAT_VERSION,
         "metric": metric.name,

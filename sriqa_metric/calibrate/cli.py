@@ -13,6 +13,7 @@ import typer
 from ..errors import SriqaError
 from .evaluation.cli import evaluate
 from .features_cli import features
+from .release.cli import export, publish
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -284,6 +285,8 @@ def rank(
 
 app.command()(features)
 app.command()(evaluate)
+app.command()(export)
+app.command()(publish)
 
 
 def main() -> None:

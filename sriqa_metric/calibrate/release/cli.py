@@ -1,0 +1,73 @@
+"""The commands `sriqa-calibrate export` and `sriqa-calibrate publish`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
+    licence: Annotated[str, typer.Option(help="Licence of the weights, e.g. Apache-2.0.")],
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(help="Figures of `evaluate --format json`; may be repeated."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="Folder of images to choose the dtype on, beside made ones."),
+    ] = None,
+) -> None:
+    """Write the final weights file of a run: with its data, its figures and its licence.
+
+    float16 where that changes scores by less than a thousandth, else float32. Figures must be of
+    the run's weights.safetensors, or of an earlier export with the same tensors at --output.
+    """
+    from ...weights import weights_id
+    from .export import export
+
+    precision = export(run, output, licence, evaluation or [], reference)
+    difference = f"changes scores by at most {precision['largest_difference']:.1e}"
+    if not precision["float32_values"]:
+        difference = "is all that the run kept"
+    note = f"{precision['dtype']}: float16 {difference} ({precision['reference']})"
+    print(f"note: {note}", file=sys.stderr)
+    print(f"{output} {weights_id(output)}")
+
+
+def publish(
+    repo: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository on the Hub.")],
+    weights: Annotated[Path, typer.Option(help="Weights file, as `export` writes it.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be published, and its README.md.")
+    ] = False,
+    tag: Annotated[str | None, typer.Option(help="Name this version, e.g. v1.")] = None,
+) -> None:
+    """Put a weights file and its card on the Hugging Face Hub, and print its catalogue entry.
+
+    Where the Hub is and the token are huggingface_hub's settings (HF_ENDPOINT, HF_TOKEN).
+    """
+    from .publish import make_release, publish
+
+    release = make_release(repo, weights)
+    for name, facts in release.facts().items():
+        print(f"{name} {facts['bytes']} bytes sha256:{facts['sha256']}", file=sys.stderr)
+    if dry_run:
+        kind = "private " if private else ""
+        tagged = f", tagged {tag}" if tag else ""
+        print(f"would go to the {kind}repository {repo}{tagged}", file=sys.stderr)
+        print(release.files["README.md"].decode(), end="")  # type: ignore[union-attr]
+        return
+    found = publish(release, private, tag)
+    print("HubFile(")
+    for key, value in asdict(found).items():
+        print(f'    {key}="{value}",')
+    print(")")
