@@ -232,7 +232,7 @@ def test_checkpointing_changes_no_gradient(sets, monkeypatch):
         passes.append(crops)
     assert passes == [[16], [5, 5, 5, 1, 1, 5, 5, 5]]  # of 8 images: forward, then again
     for one, other in zip(*gradients, strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+        assert torch.allclose(one, other, atol=1e-5)  # sums of floats in another order
 
 
 def test_bf16_keeps_weights_and_scores_in_float32(sets):
