@@ -1,7 +1,7 @@
 """One step of stage 1 (CLIP ViT-B/32, random weights) beside what bounds it.
 
 Two labelled sets are made: JPEG files of 1024x768 pixels as in KonIQ-10k, and BMP files of 288x288
-as in PIPAL. A step takes 3 random crops of each of 16 images per set on CUDA (bf16), of 4 per set
+as in PIPAL. A step takes 3 random crops of each of 16 images per set on CUDA (bf16), of 2 per set
 on the CPU (float32). Images per second are medians (lowest-highest) of rounds in turn, after a
 first step: decoding alone, network alone (forward, backward, optimizer, on crops that are there),
 and both as in training. Memory is the peak of a step in a process of its own: on CUDA torch's own
@@ -62,7 +62,7 @@ def make_training(folder: Path, device: str, checkpointing: bool) -> LabelTraini
     """Stage 1 with random weights and texts."""
     cuda = device == "cuda"
     config = LabelsConfig(
-        batch=16 if cuda else 4,
+        batch=16 if cuda else 2,
         precision="bf16" if cuda else "fp32",
         checkpointing=checkpointing,
     )
@@ -121,7 +121,7 @@ def main(device: str) -> None:
             f"{len(SETS)} sets x {config.batch} images x {config.crops} crops, {config.precision}"
         )
         rates(training, 1, workers)
-        rounds = [rates(training, 30 if cuda else 2, workers) for _ in range(5 if cuda else 3)]
+        rounds = [rates(training, 30 if cuda else 1, workers) for _ in range(5 if cuda else 3)]
         for name, values in zip(
             ("decoding alone", "network alone", "both"), zip(*rounds, strict=True), strict=True
         ):

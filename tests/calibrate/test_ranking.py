@@ -63,13 +63,20 @@ def choix_scores(counts):
     return mean - mean.mean()
 
 
+def central_differences(function, mu, *arguments):
+    steps = 1e-5 * np.eye(len(mu))
+    return np.stack(
+        [(function(mu + s, *arguments) - function(mu - s, *arguments)) / 2e-5 for s in steps]
+    )
+
+
 @given(mu=scores, counts=some_counts, prior=priors)
 @settings(max_examples=50, deadline=None)
 def test_gradient_and_hessian_match_finite_differences(mu, counts, prior):
-    numeric = approx_fprime(mu, objective, 1e-6, counts, prior)
+    numeric = central_differences(objective, mu, counts, prior)
     size = 1 + np.abs(numeric).max()
     assert np.abs(gradient(mu, counts, prior) - numeric).max() < 1e-4 * size
-    numeric = approx_fprime(mu, gradient, 1e-6, counts, prior)
+    numeric = central_differences(gradient, mu, counts, prior)
     size = 1 + np.abs(numeric).max()
     assert np.abs(hessian(mu, counts, prior) - numeric).max() < 1e-4 * size
 
