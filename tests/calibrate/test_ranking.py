@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.optimize import OptimizeResult, approx_fprime
+from scipy.optimize import OptimizeResult
 from scipy.special import log_ndtr, ndtr
 
 from sriqa_metric.calibrate import ranking
