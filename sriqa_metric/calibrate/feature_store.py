@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -192,7 +193,8 @@ class FeatureStore:
         failed: list[SriqaError] = []
 
         def crops() -> Iterator[Tensor]:
-            for (image, _), pixels in zip(shard, stream, strict=False):
+            # The stream goes on after this shard: no more than its own images are taken.
+            for (image, _), pixels in zip(shard, islice(stream, len(shard)), strict=True):
                 if isinstance(pixels, SriqaError):
                     failed.append(pixels)
                     return

@@ -169,10 +169,14 @@ class _Training:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up a `state`."""
+        if len(state["generators"]) != len(self.generators):
+            raise SriqaError(
+                f"{self.stage}: was started on another kind of device than {self.device}; go on "
+                "there, or give the run a new folder"
+            )
         self.rectifier.load_state_dict(state["rectifier"])
         self.optimizer.load_state_dict(state["optimizer"])
-        # A checkpoint of another kind of device has more or fewer.
-        for generator, kept in zip(self.generators, state["generators"], strict=False):
+        for generator, kept in zip(self.generators, state["generators"], strict=True):
             generator.set_state(kept)
         self.order = state["order"]
         self.best, self.best_state = state["best"], state["best_state"]

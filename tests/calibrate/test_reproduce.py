@@ -26,7 +26,7 @@ def sets(made_data, tmp_path) -> dict[str, Path]:
     (koniq / "512x384").mkdir(parents=True)
     lines = ["image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,set"]
     parts = ["training"] * 6 + ["validation"] * 3 + ["test"] * 6
-    for index, (path, part) in enumerate(zip(source, parts, strict=False)):
+    for index, (path, part) in enumerate(zip(source[: len(parts)], parts, strict=True)):
         shutil.copy(path, koniq / "512x384" / f"{index}.png")
         lines.append(f"{index}.png,0,0,1,0,0,9,{70 - 20 * (index % 3) + index},0.5,{part}")
     (koniq / "koniq10k_distributions_sets.csv").write_text("\n".join([*lines, ""]))

@@ -329,6 +329,16 @@ def test_a_finished_training_is_not_done_again(drawn, tmp_path):
     assert len(rows(tmp_path / "run")) == len({tuple(row) for row in rows(tmp_path / "run")})
 
 
+def test_a_training_of_another_kind_of_device_is_not_gone_on_with(drawn, tmp_path):
+    with RunFolder(tmp_path, {}) as folder:
+        train(drawn, folder, epochs=1)
+        step, state = folder.resume("rectifier")
+        state["generators"] *= 2  # CUDA has one of its own
+        folder.save("rectifier", step, state)
+        with pytest.raises(SriqaError, match="started on another kind of device than cpu"):
+            train(drawn, folder, epochs=1)
+
+
 def test_trainings_of_several_names_share_a_folder(drawn, tmp_path):
     with RunFolder(tmp_path / "run", {}) as folder:
         for stage in ("one", "two"):
