@@ -185,19 +185,16 @@ def _run(
     workers: int | None,
 ) -> int:
     """Score every item and write it; returns how many failed, each named on stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
     from .output import WRITERS
+    from .progress import tracked
     from .scoring import score_stream
 
     writer = WRITERS[format.value](stream, model.name, model.weights_id)
     results = score_stream(
         model, (item.path for item in items if not item.problem), batch_size, workers
     )
-    console = Console(stderr=True)
     failed = 0
-    for item in track(items, "scoring", console=console, disable=not console.is_terminal):
+    for item in tracked(items, "scoring"):
         result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
         if isinstance(result, SriqaError):
             failed += 1
@@ -211,19 +208,11 @@ def _run(
 
 def _write_map(model: CalibratedMetric, image: str, path: Path, batch_size: int | None) -> None:
     """Write the quality map of an image: its values if the path ends in .csv, else a picture."""
-    from rich.console import Console
-    from rich.progress import track
-
     from .map_picture import draw_map, write_map_csv
+    from .progress import tracked
     from .quality_map import quality_map
 
-    console = Console(stderr=True)
-    found = quality_map(
-        model,
-        image,
-        batch_size,
-        lambda batches: track(batches, "mapping", console=console, disable=not console.is_terminal),
-    )
+    found = quality_map(model, image, batch_size, lambda batches: tracked(batches, "mapping"))
     if path.suffix.lower() == ".csv":
         write_map_csv(found, path)
     else:

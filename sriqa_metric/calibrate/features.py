@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,23 +14,13 @@ from torch import Tensor
 from ..crops import CropPolicy
 from ..errors import SriqaError
 from ..metric import CalibratedMetric
+from ..progress import tracked
 from ..scoring import code_stream, map_ahead
 from .datasets import SRResults, pixels
 from .distortions import DISTORTIONS, ON_SR, ladder
 
 if TYPE_CHECKING:
     from ..metric import ImageLike
-
-_Item = TypeVar("_Item")
-
-
-def _tracked(items: Sequence[_Item], description: str) -> Iterator[_Item]:
-    """The items, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, description, console=console, disable=not console.is_terminal)
 
 
 def image_codes(
@@ -54,7 +44,7 @@ def image_codes(
         For the first file that cannot be read.
     """
     codes = []
-    for code in code_stream(metric, _tracked(images, "features"), policy):
+    for code in code_stream(metric, tracked(images, "features"), policy):
         if isinstance(code, SriqaError):
             raise code
         codes.append(code.cpu())
@@ -126,5 +116,5 @@ def ladder_codes(
         )
 
     with ThreadPoolExecutor(2) as pool:
-        made = map_ahead(pool, make, _tracked(range(len(paths)), "ladders"), depth=8)
+        made = map_ahead(pool, make, tracked(range(len(paths)), "ladders"), depth=8)
         return torch.stack([metric.encode(as_crops(x, metric.device)).cpu() for x in made])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import SriqaError
+from ..progress import tracked
 from ..quality_models import QualityModel
 from .config import LabelsConfig
 from .crop_batches import CropBatches
@@ -95,7 +96,8 @@ def train_on_labels(
         following = range((stopped or 0) + 1, steps + 1)
         workers = 1 if device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes)
         with closing(batches.stream(following, workers)) as stream:
-            for step, batch in zip(_tracked(following, stage), stream, strict=True):
+            shown = tracked(following, stage, hidden=not first_process())
+            for step, batch in zip(shown, stream, strict=True):
                 losses = training.step(step, batch)
                 if step % batches.steps_per_epoch == 0:
                     training.keep(folder, step, losses | training.validate(validation))
@@ -125,16 +127,6 @@ def _accelerator(device: torch.device) -> Accelerator | None:
             "pip install 'sriqa-metric[distributed]', or start it without a launcher"
         ) from None
     return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
-
-
-def _tracked(steps: range, stage: str) -> Iterator[int]:
-    """The steps, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = not (console.is_terminal and first_process())
-    yield from track(steps, stage, console=console, disable=hidden)
 
 
 def _check(

@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SriqaError
-from .mad_contents import Contents, tracked
+from ..progress import tracked
+from .mad_contents import Contents
 from .mad_distances import Distances
 from .study.pairs import Pair
 

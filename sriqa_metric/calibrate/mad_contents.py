@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from PIL import Image
 
 from ..errors import SriqaError
 from ..paths import EXTENSIONS
-
-_Item = TypeVar("_Item")
+from ..progress import tracked
 
 
 @dataclass(frozen=True)
@@ -186,12 +184,3 @@ def _check(files: dict[str, list[Path]]) -> tuple[str, list[str]]:
         found = ", ".join(f"{method} {size[0]}x{size[1]}" for method, size in sizes.items())
         problems.append(f"results differ in size: {found}")
     return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:32], problems
-
-
-def tracked(items: Iterable[_Item], description: str, total: int) -> Iterator[_Item]:
-    """The items, with a progress bar on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, description, total, console=console, disable=not console.is_terminal)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ..errors import SriqaError
 from ..images import read_image
+from ..progress import tracked
 from ..scoring import map_ahead
 from .dists import Dists
-from .mad_contents import Contents, tracked
+from .mad_contents import Contents
 
 _FORMAT = 1  # of the cache; another number for another definition of the distances
 

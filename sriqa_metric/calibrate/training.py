@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SriqaError
+from ..progress import tracked
 from ..quality_models import QualityModel
 from ..rectifier import Rectifier
 from .config import RectifierConfig
@@ -98,7 +99,7 @@ def train_rectifier(
         else:
             folder.log(stage, 0, training.validate())
             folder.save(stage, 0, training.state())
-        for step in _tracked(range(stopped[0] + 1 if stopped else 1, training.steps + 1), stage):
+        for step in tracked(range(stopped[0] + 1 if stopped else 1, training.steps + 1), stage):
             losses = training.step(step)
             if step % config.validate_every == 0 or step == training.steps:
                 folder.log(stage, step, losses | training.validate())
@@ -280,15 +281,6 @@ def _listed(name: str, items: Tensor) -> str:
     """A part and the indices in it, as in 'group (contents 0, 3)'."""
     kind = "images" if name.startswith("set") else "ladders" if name == "ladders" else "contents"
     return f"{name} ({kind} {', '.join(map(str, items.unique().tolist()))})"
-
-
-def _tracked(steps: range, stage: str) -> Iterator[int]:
-    """The steps, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(steps, stage, console=console, disable=not console.is_terminal)
 
 
 def _check(data: StageTwoData, config: RectifierConfig) -> None:

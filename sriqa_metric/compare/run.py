@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import SriqaError
+from ..progress import tracked
 from .comparison import Comparison, Failure
 from .matching import Results, find_results
 from .wording import some
@@ -61,9 +62,6 @@ def compare_results(
     SriqaError
         If no content can be scored for every method.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from ..scoring import score_stream
 
     files = [
@@ -74,10 +72,7 @@ def compare_results(
     scores = np.full((len(results.methods), len(results.contents)), np.nan)
     failed = []
     stream = score_stream(metric, (path for *_, path in files), batch_size, workers)
-    console = Console(stderr=True)
-    for method, content, path in track(
-        files, "scoring", console=console, disable=not console.is_terminal
-    ):
+    for method, content, path in tracked(files, "scoring"):
         score = next(stream)
         if isinstance(score, SriqaError):
             failed.append(Failure(results.contents[content], path, str(score)))

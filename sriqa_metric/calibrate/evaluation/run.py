@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
+from ...progress import tracked
 from ..labelled import require_images
 from .cache import ScoreCache, image_digest, open_cache
 from .data_sets import DataSet, read_data_set
@@ -126,7 +127,8 @@ def score_images(
     known = cache.known(scorer.weights_id)
     todo = {d: p for d, p in zip(digests, data_set.paths, strict=True) if d not in known}
     failed = []
-    results = _shown(scorer.score(todo.values()), f"{scorer.name} on {data_set.name}", len(todo))
+    what = f"{scorer.name} on {data_set.name}"
+    results = tracked(scorer.score(todo.values()), what, len(todo), hidden=not todo)
     for (digest, path), score in zip(todo.items(), results, strict=True):
         if isinstance(score, SriqaError):
             failed.append(str(score))
@@ -139,18 +141,6 @@ def score_images(
         shown = "; ".join(failed[:5]) + ("; …" if len(failed) > 5 else "")
         raise SriqaError(f"{len(failed)} images of {data_set.name} have no score: {shown}")
     return np.array([known[digest] for digest in digests])
-
-
-def _shown(
-    results: Iterable[float | SriqaError], what: str, total: int
-) -> Iterable[float | SriqaError]:
-    """The same, with a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = not total or not console.is_terminal
-    return track(results, what, total=total, console=console, disable=hidden)
 
 
 def _rows(
