@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from .evaluation.cache import image_digest
 from .feature_draws import Draws, batched_codes
 from .feature_progress import Progress, progress_bar
 from .feature_shards import Shards
+from .memory import memory_advice
 
 _FORMAT = 1  # of the shards, and of how windows are drawn
 _SHARD = 256  # images; a kill loses less than that
@@ -201,7 +202,8 @@ class FeatureStore:
                 yield self._draws.cut(pixels.to(self._metric.device, non_blocking=True), image)
 
         size = self._batch_size
-        with _memory_advice(size):
+        halved = f"batch_size to {max(1, size // 2)} (it is {size}), or use the CPU"
+        with memory_advice("features", halved):
             encoded = batched_codes(lambda part: self._metric.encode(part, size), crops(), size)
             averaged = [self._draws.average(codes) for codes in encoded]
             codes = torch.stack(averaged).cpu() if averaged else None
@@ -218,15 +220,3 @@ class FeatureStore:
 def _pinned(image: Tensor) -> Tensor:
     """The image (3, H, W) in memory that the GPU reads while the processor goes on."""
     return image.permute(1, 2, 0).contiguous().pin_memory().permute(2, 0, 1)
-
-
-@contextmanager
-def _memory_advice(batch_size: int) -> Iterator[None]:
-    """Turn running out of GPU memory into an error that names what to halve."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError:
-        raise SriqaError(
-            f"out of GPU memory with batch_size {batch_size}; set batch_size to "
-            f"{max(1, batch_size // 2)}, or use the CPU"
-        ) from None

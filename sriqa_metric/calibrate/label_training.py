@@ -7,8 +7,8 @@ quality model itself, and nothing can be cached.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +21,7 @@ from .crop_batches import CropBatches
 from .datasets import SRResults
 from .label_steps import POLICY, LabelTraining
 from .labelled import LabelledImages, require_images
+from .memory import memory_advice
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def train_on_labels(
     steps = config.epochs * batches.steps_per_epoch
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
-        _memory_advice(config, stage),
+        memory_advice(stage, _halved(config)),
     ):
         training = LabelTraining(model, batches, config, device, team, stage)
         stopped = training.resume(folder)
@@ -154,15 +155,11 @@ def _check(
             raise SriqaError(f"{labelled.name}: {len(labelled.paths)} images; pairs need two")
 
 
-@contextmanager
-def _memory_advice(config: LabelsConfig, stage: str) -> Iterator[None]:
-    """Turn running out of GPU memory into an error that names what to halve."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError:
-        advice = f"labels.batch={max(2, config.batch // 2)} (it is {config.batch})"
-        if config.contents:
-            advice += f", labels.contents={max(1, config.contents // 2)} (it is {config.contents})"
-        if not config.checkpointing:
-            advice += " or labels.checkpointing=true"
-        raise SriqaError(f"{stage}: out of GPU memory; set {advice}") from None
+def _halved(config: LabelsConfig) -> str:
+    """What to set where the memory of a GPU does not suffice."""
+    advice = f"labels.batch={max(2, config.batch // 2)} (it is {config.batch})"
+    if config.contents:
+        advice += f", labels.contents={max(1, config.contents // 2)} (it is {config.contents})"
+    if not config.checkpointing:
+        advice += " or labels.checkpointing=true"
+    return advice

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from ..quality_models import QualityModel
 from ..rectifier import Rectifier
 from .config import RectifierConfig
 from .losses import group_loss, labelled_loss, order_loss
+from .memory import memory_advice
 from .run_folder import RunFolder
 
 _LADDERS = 64  # a step
@@ -90,7 +90,7 @@ def train_rectifier(
     device = next(rectifier.parameters()).device
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
-        _memory_advice(data, config, stage),
+        memory_advice(stage, _halved(data, config)),
     ):
         training = _Training(rectifier, model, data, config, seed, stage)
         stopped = folder.resume(stage)
@@ -303,13 +303,9 @@ def _check(data: StageTwoData, config: RectifierConfig) -> None:
         raise SriqaError(f"the global ranking {data.mu.tolist()} is not finite")
 
 
-@contextmanager
-def _memory_advice(data: StageTwoData, config: RectifierConfig, stage: str) -> Iterator[None]:
-    """Turn running out of GPU memory into an error that names what to halve."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError:
-        advice = f"rectifier.contents={max(1, min(config.contents, data.results.shape[1]) // 2)}"
-        if data.labelled:
-            advice += f" or rectifier.labelled_batch={max(2, config.labelled_batch // 2)}"
-        raise SriqaError(f"{stage}: out of GPU memory; set {advice}") from None
+def _halved(data: StageTwoData, config: RectifierConfig) -> str:
+    """What to set where the memory of a GPU does not suffice."""
+    advice = f"rectifier.contents={max(1, min(config.contents, data.results.shape[1]) // 2)}"
+    if data.labelled:
+        advice += f" or rectifier.labelled_batch={max(2, config.labelled_batch // 2)}"
+    return advice

@@ -323,7 +323,7 @@ def test_out_of_gpu_memory_says_what_to_lower(images, tmp_path):
         return encode(crops)
 
     metric.quality_model.encode = small_gpu
-    with pytest.raises(SriqaError, match=r"memory with batch_size 64; set batch_size to 32"):
+    with pytest.raises(SriqaError, match=r"features: out of GPU memory; set batch_size to 32 .it is 64., or use"):
         store.fill(images)
     metric.quality_model.calls.clear()
     assert FeatureStore(tmp_path / "store", metric, batch_size=32).fill(images) == 12
