@@ -143,7 +143,7 @@ def sha256_of(path: Path) -> str:
     return _sha256(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=1 << 20)  # files of a large data set
 def _sha256(path: Path, *state: int) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as stream:

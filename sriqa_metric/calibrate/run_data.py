@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import SriqaError
 from .config import RunConfig
 from .datasets import SRResults, find_images, read_sr_results
+from .evaluation.cache import image_digest
 from .labelled import LabelledImages, read_labelled, require_images, split_by_content
 
 _TRAINING, _VALIDATION = "training", "validation"
@@ -151,5 +152,5 @@ def fingerprint(files: Sequence[Path]) -> str:
     """SHA-256 over the contents of files, in their order."""
     digest = hashlib.sha256()
     for path in files:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(bytes.fromhex(image_digest(path)))
     return digest.hexdigest()

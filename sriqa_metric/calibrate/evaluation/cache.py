@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import SriqaError
+from ...hub import sha256_of
 
 
 def default_cache() -> Path:
@@ -19,7 +19,7 @@ def default_cache() -> Path:
 
 
 def image_digest(path: Path) -> str:
-    """SHA-256 of a file.
+    """SHA-256 of an image file, read once as long as it does not change.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def image_digest(path: Path) -> str:
         If it cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise SriqaError(f"{path}: cannot be read: {error.strerror}") from None
 
