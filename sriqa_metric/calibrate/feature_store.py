@@ -202,7 +202,7 @@ class FeatureStore:
                 yield self._draws.cut(pixels.to(self._metric.device, non_blocking=True), image)
 
         size = self._batch_size
-        halved = f"batch_size to {max(1, size // 2)} (it is {size}), or use the CPU"
+        halved = f"--batch-size of `sriqa-calibrate features` to {max(1, size // 2)} (it is {size})"
         with memory_advice("features", halved):
             encoded = batched_codes(lambda part: self._metric.encode(part, size), crops(), size)
             averaged = [self._draws.average(codes) for codes in encoded]

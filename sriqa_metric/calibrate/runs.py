@@ -49,13 +49,12 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
     SriqaError
         For settings, data or a folder that cannot be used, and for a loss that is not finite.
     """
-    metric = load_source(config.base, device)
-    metric.rectifier = None
-    if metric.name != config.metric:
-        raise SriqaError(f"base: {config.base} is {metric.name}, not {config.metric}")
+    metric = base_metric(config, device)
     data = read_data(config)
     with RunFolder(output, config.to_dict()) as folder:
-        store = _store(config, metric, folder)
+        store = feature_store(
+            config, metric, Path(config.data.features or folder.path / "features")
+        )
         evaluation = HeldOut(metric, data, config.seed)
         trained = [data.full.methods.index(name) for name in data.train.methods]
         stage_two = StageTwoData(
@@ -87,21 +86,48 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
     return figures
 
 
-def _store(config: RunConfig, metric: CalibratedMetric, folder: RunFolder) -> FeatureStore:
-    place = Path(config.data.features) if config.data.features else folder.path / "features"
-    return FeatureStore(place, metric, config.rectifier.draws, seed=config.seed)
+def base_metric(config: RunConfig, device: torch.device) -> CalibratedMetric:
+    """What a run calibrates, without its rectifier.
+
+    Raises
+    ------
+    SriqaError
+        If there is no such metric or file, or it is of another metric than the run.
+    """
+    metric = load_source(config.base, device)
+    metric.rectifier = None
+    if metric.name != config.metric:
+        raise SriqaError(f"base: {config.base} is {metric.name}, not {config.metric}")
+    return metric
+
+
+def feature_store(
+    config: RunConfig, metric: CalibratedMetric, place: Path, batch_size: int | None = None
+) -> FeatureStore:
+    """The cached codes that a run with these settings reads."""
+    draws, seed = config.rectifier.draws, config.seed
+    return FeatureStore(place, metric, draws, seed=seed, batch_size=batch_size)
+
+
+def cached_images(data: Data) -> list[Path]:
+    """Every image whose code a run looks up in the store."""
+    sets = [*data.labelled_training, *data.labelled_validation]
+    return [*_result_files(data), *(path for labelled in sets for path in labelled.paths)]
+
+
+def _result_files(data: Data) -> list[Path]:
+    """SR results that are trained on, method by method."""
+    return [path for method in data.train.methods for path in data.train.images(method)]
 
 
 def _result_codes(store: FeatureStore, data: Data) -> Tensor:
     """Codes of the SR results that are trained on, (N, n, 1 + K, C)."""
-    files = [path for method in data.train.methods for path in data.train.images(method)]
-    codes = store.codes(files)
+    codes = store.codes(_result_files(data))
     return codes.view(len(data.train.methods), len(data.train.contents), *codes.shape[1:])
 
 
 def _ladder_codes(config: RunConfig, metric: CalibratedMetric, data: Data) -> Tensor:
     """Certain orders, which stand in for labels: on photos where there are any, and on results."""
-    files = [path for method in data.train.methods for path in data.train.images(method)]
     generator = torch.Generator().manual_seed(config.seed)
 
     def some(pool: Sequence[Path]) -> list[Path]:
@@ -111,7 +137,7 @@ def _ladder_codes(config: RunConfig, metric: CalibratedMetric, data: Data) -> Te
     return torch.cat(
         [
             ladder_codes(metric, chosen, _LEVELS, on_sr, config.seed)
-            for chosen, on_sr in [*pools, (some(files), True)]
+            for chosen, on_sr in [*pools, (some(_result_files(data)), True)]
         ]
     )
 

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from sriqa_metric.calibrate import feature_store
+
+from .tiny import make_images
+
 BLUR = {"sharp": 0.0, "soft": 1.5, "dull": 4.0}
 
 
@@ -35,3 +39,15 @@ def made_data(tmp_path_factory) -> Path:
     for index in range(6):
         _photo(100 + index, 240).save(root / "photos" / f"{index}.png")
     return root
+
+
+@pytest.fixture
+def images(tmp_path) -> list[Path]:
+    """Twelve small pictures."""
+    return make_images(tmp_path / "images", 12)
+
+
+@pytest.fixture
+def small_shards(monkeypatch) -> None:
+    """Shards of four images."""
+    monkeypatch.setattr(feature_store, "_SHARD", 4)

@@ -1,0 +1,144 @@
+"""Commands of `sriqa-calibrate` that train: both stages, the codes between them, and the whole."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[str, typer.Argument(help="Name of a shipped config, or a TOML file.")]
+Output = Annotated[Path, typer.Option(help="Folder of the run; a stopped run in it goes on.")]
+Base = Annotated[
+    str, typer.Option(help="Weights file, or name of a metric, whose quality model to take.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. data.sr=DIR."),
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+def train_quality_model(
+    config: Config,
+    output: Output,
+    override: Overrides = None,
+    device: Device = "cpu",
+) -> None:
+    """Stage 1: train a quality model, and write it with a rectifier that changes nothing."""
+    from ..weights import find_device
+    from .config import load_config
+    from .quality_runs import train_quality_model
+
+    figures = train_quality_model(load_config(config, override), output, find_device(device))
+    _print_figures(figures, output)
+
+
+def train(
+    config: Config,
+    output: Output,
+    base: Base = "",
+    override: Overrides = None,
+    device: Device = "cpu",
+) -> None:
+    """Stage 2: train the rectifier of a metric on cached codes, measure it, write its weights."""
+    from ..weights import find_device
+    from .config import load_config
+    from .runs import train
+
+    settings = load_config(config, _overrides(override, base))
+    _print_figures(train(settings, output, find_device(device)), output)
+
+
+def adapt(
+    base: Annotated[str, typer.Option(help="Weights file, or name of a metric, to start from.")],
+    sr: Annotated[Path, typer.Option(help="Folder with one folder of results per method.")],
+    ranking: Annotated[Path, typer.Option(help="CSV file method,mu, as `rank` writes it.")],
+    output: Output,
+    photos: Annotated[Path | None, typer.Option(help="Folder of pristine photos, if any.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Calibrate a metric anew for your own methods: from folders and a ranking to weights."""
+    from ..weights import find_device
+    from .reproduce import adapted
+    from .runs import train
+
+    config = adapted(base, sr, ranking, photos)
+    _print_figures(train(config, output, find_device(device)), output)
+
+
+def reproduce(
+    koniq: Annotated[Path, typer.Option(help="Folder of KonIQ-10k.")],
+    pipal: Annotated[Path, typer.Option(help="Folder of PIPAL.")],
+    sr: Annotated[Path, typer.Option(help="Folder of SR results, with ranking.csv.")],
+    realsr1k: Annotated[Path, typer.Option(help="Folder of RealSR-1K: votes and images.")],
+    output: Annotated[Path, typer.Option(help="Folder; what was stopped in it goes on.")],
+    metric: Annotated[str, typer.Option(help="Name of a shipped config.")] = "sriqa_clip",
+    override: Overrides = None,
+    device: Device = "cuda",
+) -> None:
+    """The paper's calibration: both stages, the evaluation, and the weights file."""
+    from ..weights import find_device
+    from .config import load_config
+    from .reproduce import reproduce
+
+    config = load_config(metric, [*(override or []), f"data.sr={sr}"])
+    print(reproduce(config, koniq, pipal, realsr1k, output, find_device(device)))
+
+
+def features(
+    config: Config,
+    store: Annotated[Path, typer.Option(help="Folder of cached codes: `data.features` of runs.")],
+    base: Base = "",
+    override: Overrides = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Crops in one pass; by default what is fast.")
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Cache the codes that `train` reads with the same settings, once for many runs.
+
+    What is cached already is not computed again, so a stopped run goes on. Progress goes to stderr.
+    """
+    from ..weights import find_device
+    from .config import load_config
+    from .run_data import read_data
+    from .runs import base_metric, cached_images, feature_store
+
+    settings = load_config(config, _overrides(override, base))
+    images = cached_images(read_data(settings))
+    metric = base_metric(settings, find_device(device))
+    cache = feature_store(settings, metric, store, batch_size)
+    start = time.monotonic()
+    try:
+        new = cache.fill(images)
+    except KeyboardInterrupt:
+        print("sriqa-calibrate: stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    seconds = time.monotonic() - start
+    print(
+        f"{cache.folder}: {len(images)} images, {new} new, {seconds:.1f} s, "
+        f"{new / seconds:.1f} images/s, {cache.size()} bytes"
+    )
+
+
+def holdout(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs made by `train`.")],
+    output: Annotated[Path, typer.Option(help="Markdown file to write.")],
+) -> None:
+    """Put the held-out figures of several runs into one table."""
+    from .holdout import write_table
+
+    write_table(runs, output)
+
+
+def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
+    for variant, found in figures.items():
+        print(variant, *(f"{name}={value:.4f}" for name, value in found.items()))
+    print(output / "weights.safetensors")
+
+
+def _overrides(given: list[str] | None, base: str) -> list[str]:
+    return [*(given or []), *([f"base={base}"] if base else [])]
