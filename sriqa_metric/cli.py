@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -15,6 +17,7 @@ from .errors import SriqaError
 from .paths import Item, expand
 
 if TYPE_CHECKING:
+    from .compare.matching import Results
     from .metric import CalibratedMetric
 
 
@@ -80,38 +83,29 @@ def score(
         return
     if compare:
         _check_comparison(format, recursive, map_, report)
-        _compare(paths or [], metric, weights, device, format, output, report, batch_size, workers)
-        return
-    if report or format in (Format.md, Format.latex):
+    elif report or format in (Format.md, Format.latex):
         raise typer.BadParameter("--report and the formats md and latex go with --compare")
-    if not paths:
+    elif not paths:
         raise typer.BadParameter("give at least one file or folder, or - for a list on stdin")
-    try:
+    with _told():
+        # What is wrong with the arguments is told before the network is loaded.
+        results = _results(paths) if compare else None
+        items = [] if results else list(expand(paths or [], recursive))
+        if map_ and len(items) != 1:
+            raise typer.BadParameter(f"--map is for one image, not {len(items)}")
         from .weights import load
 
         model = load(metric, weights, _device(device))
-        stream = _opened(output) if output else sys.stdout
-    except (SriqaError, OSError) as error:
-        _say(error)
-        raise typer.Exit(2) from None
-    items = list(expand(paths, recursive))
-    if map_ and len(items) != 1:
-        raise typer.BadParameter(f"--map is for one image, not {len(items)}")
-    try:
-        failed = _run(model, items, format, stream, batch_size, workers)
-        if map_ and not failed:
-            _write_map(model, items[0].path, map_, batch_size)
-    except SriqaError as error:
-        _say(error)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        _say("stopped")
-        raise typer.Exit(130) from None
-    finally:
-        if output:
-            stream.close()
+        with _opened(output) as stream:
+            if results:
+                failed = _compare(model, results, format, stream, report, batch_size, workers)
+            else:
+                failed = _score(model, items, format, stream, batch_size, workers)
+                if map_ and not failed:
+                    _write_map(model, items[0].path, map_, batch_size)
     if failed:
-        _say(f"{failed} of {len(items)} failed")
+        total = len(results.methods) * len(results.contents) if results else len(items)
+        _say(f"{failed} of {total} failed")
         raise typer.Exit(1)
 
 
@@ -128,55 +122,36 @@ def _check_comparison(
         raise typer.BadParameter(f"--report: no folder {report.parent}")
 
 
+def _results(patterns: list[str] | None) -> Results:
+    from .compare.matching import find_results
+
+    return find_results(patterns or [])
+
+
 def _compare(
-    paths: list[str],
-    metric: str,
-    weights: Path | None,
-    device: Device,
+    model: CalibratedMetric,
+    results: Results,
     format: Format,
-    output: Path | None,
+    stream: TextIO,
     report: Path | None,
     batch_size: int | None,
     workers: int | None,
-) -> None:
-    """Compare methods; exits as `score` does."""
-    from .compare.matching import find_results
+) -> int:
+    """Compare methods and write how; returns how many images failed, each named on stderr."""
     from .compare.output import write_comparison
     from .compare.report import write_report
     from .compare.run import compare_results
 
-    try:
-        results = find_results(paths)
-        from .weights import load
-
-        model = load(metric, weights, _device(device))
-        stream = _opened(output) if output else sys.stdout
-    except (SriqaError, OSError) as error:
-        _say(error)
-        raise typer.Exit(2) from None
-    try:
-        comparison = compare_results(model, results, batch_size, workers)
-        for failure in comparison.failed:
-            _say(failure.error)
-        write_comparison(comparison, format.value, stream)
-        if report:
-            write_report(comparison, report, shlex.join(["sriqa-score", *sys.argv[1:]]))
-    except SriqaError as error:
-        _say(error)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        _say("stopped")
-        raise typer.Exit(130) from None
-    finally:
-        if output:
-            stream.close()
-    if comparison.failed:
-        total = len(results.methods) * len(results.contents)
-        _say(f"{len(comparison.failed)} of {total} failed")
-        raise typer.Exit(1)
+    comparison = compare_results(model, results, batch_size, workers)
+    for failure in comparison.failed:
+        _say(failure.error)
+    write_comparison(comparison, format.value, stream)
+    if report:
+        write_report(comparison, report, shlex.join(["sriqa-score", *sys.argv[1:]]))
+    return len(comparison.failed)
 
 
-def _run(
+def _score(
     model: CalibratedMetric,
     items: list[Item],
     format: Format,
@@ -219,9 +194,31 @@ def _write_map(model: CalibratedMetric, image: str, path: Path, batch_size: int 
         draw_map(found, image, path)
 
 
-def _opened(output: Path) -> TextIO:
-    # Names that are no text (bytes of another encoding) are written as they are.
-    return output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        # Names that are no text (bytes of another encoding) are written as they are.
+        stream = output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise SriqaError(f"{output}: cannot be written: {error.strerror}") from None
+    with stream:
+        yield stream
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """One line and an exit status for what ends the command."""
+    try:
+        yield
+    except SriqaError as error:
+        _say(error)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        _say("stopped")
+        raise typer.Exit(130) from None
 
 
 def _device(device: Device) -> str:
