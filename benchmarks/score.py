@@ -5,7 +5,7 @@ them through timm's network (batch norms in place, default memory layout) all at
 
     python benchmarks/score.py [FOLDER]
 
-Without a folder, 24 made images of 512x512 are scored. Needs the extra `calibrate` (timm).
+Without a folder, 24 made images of 512x512 are scored. Needs timm (extra `test`).
 """
 
 from __future__ import annotations

@@ -1,16 +1,9 @@
-"""Checkpoints that authors publish -> weights files; the one place that reads pickles.
-
-They are read as plain tensors only: a checkpoint that asks for anything else is refused, and
-nothing in it is run. Scoring never comes here.
-"""
+"""Checkpoints that authors publish -> weights files. Scoring never comes here."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -18,6 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .catalog import find_spec
+from .checkpoints import WAY_OUT, read_checkpoint
 from .crops import CropPolicy
 from .errors import SriqaError
 from .hub import sha256_of
@@ -28,12 +22,10 @@ from .rectifier import Rectifier
 from .weights import check_tensors, save_weights
 
 IDENTITY = "identity: calibrated scores equal the quality model's"
-_SAFE_TORCH = "2.6"  # earlier ones can be made to run code (CVE-2025-32434)
 _CLIP = "ViT-B-32-quickgelu"  # open_clip's name of the network
 _RECTIFIER = "rectif"  # in the name of whatever belongs to a rectifier
 # What OpenAI stores of CLIP beside its tensors.
 _SIZES = ("input_resolution", "context_length", "vocab_size")
-_WAY_OUT = "save its tensors alone: torch.save(model.state_dict(), FILE)"
 
 
 def convert(
@@ -69,7 +61,7 @@ def convert(
         network, which names a tensor, or does not fit float16; or if the file cannot be written.
     """
     spec = find_spec(metric)
-    tensors, left_out = _tensors(_read(checkpoint), checkpoint)
+    tensors, left_out = _tensors(read_checkpoint(checkpoint), checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # networks start at random, and half of the rectifier stays so
         model = _clip(tensors, checkpoint) if metric == "sriqa_clip" else spec.build()
@@ -89,39 +81,13 @@ def convert(
     return left_out
 
 
-def _read(path: Path) -> Any:
-    """What torch.save wrote, if it holds no more than tensors and plain values."""
-    if torch.__version__ < _SAFE_TORCH:  # compares as versions do
-        raise SriqaError(
-            f"reading checkpoints needs torch {_SAFE_TORCH} or newer: torch {torch.__version__} "
-            "can be made to run what is in them"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SriqaError(f"{path}: cannot read the checkpoint: {reason}") from None
-    except UnpicklingError as error:
-        # torch's own message goes on to tell how to run the file.
-        asked = re.search(r"GLOBAL (\S+)", str(error))
-        problem = f"asks for {asked[1]}" if asked else "holds something else than tensors"
-        raise SriqaError(
-            f"{path}: the checkpoint {problem}, and nothing of it was run; {_WAY_OUT}"
-        ) from None
-    except Exception as error:  # a damaged pickle can raise whatever there is
-        reason = str(error).partition(". ")[0].partition("\n")[0] or type(error).__name__
-        raise SriqaError(f"{path}: cannot read the checkpoint: {reason}; {_WAY_OUT}") from None
-
-
 def _tensors(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors of the quality model, in float32, and names of what belongs to a rectifier."""
     inside = checkpoint
     if isinstance(checkpoint, Mapping):
         inside = checkpoint.get("model_state_dict", checkpoint.get("params", checkpoint))
     if not isinstance(inside, Mapping):
-        raise SriqaError(f"{path}: holds a {type(inside).__name__}, no named tensors; {_WAY_OUT}")
+        raise SriqaError(f"{path}: holds a {type(inside).__name__}, no named tensors; {WAY_OUT}")
     kept = {}
     for name, value in inside.items():
         name = str(name).removeprefix("module.")

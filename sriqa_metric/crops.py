@@ -6,7 +6,7 @@ image whose short side is below the window is enlarged, but only where a window 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from .errors import SriqaError
 from .images import as_float
+
+_LARGEST = 10_000  # of any value: a policy comes with a file, and must not ask for endless work
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,18 @@ class CropPolicy:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SriqaError(f"crop policy: {name} must be a positive integer, not {value!r}")
+            if type(value) is not int or not 1 <= value <= _LARGEST:
+                raise SriqaError(
+                    f"crop policy: {name} must be an integer from 1 to {_LARGEST}, not {value!r}"
+                )
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CropPolicy:
+    def from_dict(cls, values: Any) -> CropPolicy:
         """Build from stored values; unknown or missing names are a `SriqaError`."""
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise SriqaError(f"crop policy: {error}, in {values!r}") from None
+        names = [field.name for field in fields(cls)]
+        if not isinstance(values, dict) or sorted(values) != sorted(names):
+            raise SriqaError(f"crop policy: expected {', '.join(names)}; found {values!r}")
+        return cls(**values)
 
     def to_dict(self) -> dict[str, int]:
         """Plain values, as they are stored with the weights."""

@@ -95,7 +95,7 @@ def sriqa_metric_network(
     from .weights import load
 
     if isinstance(policy, dict):
-        policy = CropPolicy.from_dict(policy)
+        policy = CropPolicy.from_dict(CropPolicy().to_dict() | policy)
     if pretrained:
         made = load(metric, pretrained_model_path, policy=policy)
     else:

@@ -1,30 +1,33 @@
 """One strict file format for calibrated metrics: safetensors with a JSON description.
 
 A file is used whole or not at all: every tensor that the metric needs is there, in its shape and
-finite, and nothing else is.
+finite, and nothing else is. Only a thin file has its encoder's tensors elsewhere; see `thin`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .catalog import CATALOG, MetricSpec, find_spec
+from .catalog import CATALOG, HubFile, MetricSpec, find_spec
 from .crops import CropPolicy
 from .errors import SriqaError
 from .hub import REPO_VARIABLE, WeightsError, fetch, file_in, sha256_of, ways_out
 from .metric import CalibratedMetric
 from .rectifier import Rectifier
+from .tensor_file import read_metadata, read_tensors
+from .thin import KEY as ENCODER_KEY
+from .thin import encoder_file, is_encoder, read_encoder
 
 FORMAT_VERSION = 1
 _KEY = "sriqa"  # the one entry of the safetensors metadata
 _REQUIRED = ("format_version", "metric", "encoder", "crop_policy", "training_data", "licence")
-_MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 
 
 def load(
@@ -77,7 +80,7 @@ def load_source(source: str, device: str | torch.device = "cpu") -> CalibratedMe
         raise SriqaError(
             f"{source!r} is neither a weights file nor one of the metrics {', '.join(CATALOG)}"
         )
-    return load(str(read_file(path)[1]["metric"]), path, device)
+    return load(str(read_description(path)["metric"]), path, device)
 
 
 def find_weights(spec: MetricSpec, weights: str | os.PathLike[str] | None = None) -> Path:
@@ -144,10 +147,11 @@ def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
         If the file cannot be read, is no weights file of this metric and format version, or if a
         tensor is missing, unknown, of another shape or not finite.
     """
-    tensors, description = read_file(path)
+    description = read_description(path)
     if description["metric"] != spec.name:
         raise WeightsError(f"{path}: weights of {description['metric']!r}, not of {spec.name!r}")
     policy = CropPolicy.from_dict(description["crop_policy"])
+    tensors, _ = read_file(path)
     with torch.device("meta"):
         model = spec.build()
         rectifier = Rectifier(model.feature_dim)
@@ -158,35 +162,31 @@ def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
 
 
 def read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (as float32) and description of a weights file.
+    """Tensors (as float32) and description of a weights file; a thin one's encoder is fetched.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read, is no safetensors file, or its description is not ours; for a thin
+        file also if the encoder cannot be had or is not what it should be.
+    """
+    tensors, description = read_tensors(path), read_description(path)
+    if encoder := encoder_file(description, path):
+        if doubled := next(filter(is_encoder, tensors), None):
+            raise WeightsError(f"{path}: holds {doubled!r}, and names a file for the encoder too")
+        tensors |= read_encoder(encoder)
+    return tensors, description
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """What a weights file says of itself; no tensor is read.
 
     Raises
     ------
     WeightsError
         If it cannot be read, is no safetensors file, or its description is not ours.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with path.open("rb") as stream:
-            header = int.from_bytes(stream.read(8), "little")
-        if header > _MAX_HEADER:
-            raise WeightsError(f"{path}: not a weights file: it claims a header of {header} bytes")
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        reason = error.strerror or error
-        raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a whole safetensors file: {error}") from None
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            raise WeightsError(f"{path}: tensor {name!r} is {tensor.dtype}, not floating point")
-    return {name: tensor.float() for name, tensor in tensors.items()}, _description(metadata, path)
-
-
-def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    metadata = read_metadata(path)
     try:
         description = json.loads(metadata[_KEY])
         if not isinstance(description, dict):
@@ -236,6 +236,7 @@ def save_weights(
     metric: CalibratedMetric,
     record: dict[str, Any],
     dtype: torch.dtype = torch.float16,
+    encoder: HubFile | None = None,
 ) -> None:
     """Write a calibrated metric as safetensors.
 
@@ -249,6 +250,8 @@ def save_weights(
         `training_data`, and whatever else describes how the weights were made; plain JSON values.
     dtype : torch.dtype
         Of the tensors in the file.
+    encoder : HubFile, optional
+        Has the encoder's tensors, which are left out here.
 
     Raises
     ------
@@ -261,6 +264,9 @@ def save_weights(
 
     spec = find_spec(metric.name)
     state = {name: tensor.cpu() for name, tensor in metric.state_dict().items()}
+    if encoder:
+        state = {name: tensor for name, tensor in state.items() if not is_encoder(name)}
+        record = record | {ENCODER_KEY: asdict(encoder)}
     tensors = {name: tensor.to(dtype).contiguous() for name, tensor in state.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
@@ -276,5 +282,10 @@ def save_weights(
         **record,
     }
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={_KEY: json.dumps(description, sort_keys=True)})
-    os.replace(partial, path)
+    try:
+        save_file(tensors, partial, metadata={_KEY: json.dumps(description, sort_keys=True)})
+        with partial.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -72,18 +72,24 @@ def verify(source: Source) -> None:
     with _exit_on_error(1):
         path = _found(source)
         from .catalog import CATALOG, find_spec
-        from .weights import read_file, read_weights
+        from .weights import read_description, read_weights
 
-        spec = CATALOG.get(source) or find_spec(str(read_file(path)[1]["metric"]))
+        spec = CATALOG.get(source) or find_spec(str(read_description(path)["metric"]))
         metric = read_weights(path, spec)
     print(f"ok {metric.weights_id}")
 
 
 @app.command()
 def path(source: Source) -> None:
-    """Print where a weights file lies, downloaded first if need be."""
+    """Print where a weights file lies, downloaded first if need be; so is a thin one's encoder."""
     with _exit_on_error():
-        print(_found(source))
+        from .hub import fetch
+        from .thin import encoder_file
+
+        path = _found(source)
+        if encoder := encoder_file(_header(path)[0], path):
+            fetch(encoder)
+    print(path)
 
 
 @app.command()

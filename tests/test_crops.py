@@ -87,12 +87,17 @@ def test_gradients_reach_every_pixel_of_a_small_image():
 @pytest.mark.parametrize("bad", [{"size": 0}, {"number": 1.5}, {"stride": True}])
 def test_a_bad_policy_is_quoted(bad):
     ((name, value),) = bad.items()
-    with pytest.raises(SriqaError, match=f"{name} must be a positive integer, not {value!r}"):
+    with pytest.raises(
+        SriqaError, match=f"{name} must be an integer from 1 to 10000, not {value!r}"
+    ):
         CropPolicy(**bad)
 
 
 def test_a_policy_survives_storage():
     policy = CropPolicy(number=7)
     assert CropPolicy.from_dict(policy.to_dict()) == policy
-    with pytest.raises(SriqaError, match="sise"):
-        CropPolicy.from_dict({"sise": 3})
+    whole = policy.to_dict()
+    short = {name: value for name, value in whole.items() if name != "wide"}
+    for strange in (whole | {"sise": 3}, short, {}, [1], None, {"number": 3}):
+        with pytest.raises(SriqaError, match="expected size, number, stride, wide_stride, wide"):
+            CropPolicy.from_dict(strange)

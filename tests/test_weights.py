@@ -88,7 +88,7 @@ HOSTILE = {
     "other metric": (lambda t: None, {"metric": "other"}, "weights of 'other', not of"),
     "newer format": (lambda t: None, {"format_version": 99}, "format version 99"),
     "no licence": (lambda t: None, {"licence": None}, "the description lacks licence"),
-    "bad policy": (lambda t: None, {"crop_policy": {"size": -1}}, "size must be a positive"),
+    "bad policy": (lambda t: None, {"crop_policy": {"size": -1}}, "expected size, number, stride"),
 }
 
 

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checkpoints import read_checkpoint
 from ..errors import SriqaError
 from ..images import as_float
 from ..quality_models.published import IMAGENET_MEAN, IMAGENET_STD
@@ -254,13 +255,7 @@ def _in_hub(folder: str, name: str, url: str, option: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise SriqaError(f"{path}: no such file; check the path") from None
-    except Exception as error:  # torch's errors on a file of another kind are of any type
-        reason = str(error).partition("\n")[0]
-        raise SriqaError(f"{path}: is no file of tensors ({reason}); download it again") from error
+    state = read_checkpoint(path)
     if not isinstance(state, dict):
         raise SriqaError(f"{path}: expected named tensors, found {type(state).__name__}")
     return state

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ..checkpoints import read_checkpoint
 from ..errors import SriqaError
 from ..quality_models.clip import ClipQualityModel
 from ..quality_models.lite import LiteEncoder
@@ -41,7 +41,7 @@ def imagenet_encoder() -> LiteEncoder:
     network applies them, which is also the order of `LiteEncoder`'s modules; the last one, the
     classifier's, is not needed.
     """
-    state = torch.load(imagenet_file(), map_location="cpu", weights_only=True)
+    state = read_checkpoint(imagenet_file())
     names = [name for name, tensor in state.items() if tensor.dim() == 4]
     norms = [name.removesuffix(".running_mean") for name in state if name.endswith("running_mean")]
     encoder = LiteEncoder()

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from ..checkpoints import read_checkpoint
 from ..errors import SriqaError
 
 _PACKAGES = ("sriqa-metric", "torch", "numpy", "pillow", "timm", "open_clip_torch", "safetensors")
@@ -49,7 +50,9 @@ class RunFolder:
         if stored.exists() and stored.read_text(encoding="utf-8") != text:
             raise SriqaError(f"{path}: holds a run with other settings; give this one a new folder")
         strange = path.exists() and not stored.exists() and any(_visible(path))
-        if (path / "report.json").exists() or strange:
+        if (path / "report.json").exists():
+            raise SriqaError(f"{path}: holds a run that is finished; give this one a new folder")
+        if strange:
             raise SriqaError(f"{path}: is not empty; give the run a new folder")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -110,7 +113,7 @@ class RunFolder:
         if not path.exists():
             self._forget(stage, -1)
             return None
-        kept = torch.load(path, map_location="cpu", weights_only=True)
+        kept = read_checkpoint(path)
         self._forget(stage, kept["step"])
         return kept["step"], kept["state"]
 

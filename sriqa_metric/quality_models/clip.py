@@ -43,7 +43,7 @@ def _visual_tower() -> nn.Module:
     except ModuleNotFoundError as error:
         raise SriqaError(
             f"sriqa_clip needs open_clip, but there is no module {error.name!r}; "
-            "pip install open_clip_torch"
+            "pip install 'sriqa-metric[clip]'"
         ) from None
     return VisionTransformer(
         image_size=_SIZE,

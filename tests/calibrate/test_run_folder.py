@@ -35,7 +35,7 @@ def test_a_folder_is_one_run_s(tmp_path):
     with pytest.raises(SriqaError, match="holds a run with other settings"):
         RunFolder(tmp_path, SETTINGS | {"seed": 1})
     (tmp_path / "report.json").touch()
-    with pytest.raises(SriqaError, match="is not empty"):
+    with pytest.raises(SriqaError, match="holds a run that is finished"):
         RunFolder(tmp_path, SETTINGS)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "something").touch()

@@ -107,7 +107,9 @@ def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
     with pytest.raises(SriqaError, match="give the run a new folder"):
         train(stage_two, run, CPU)
     (tmp_path / "something").touch()
-    with pytest.raises(SriqaError, match="is not empty"):
+    with pytest.raises(
+        SriqaError, match="holds a run that is finished; give this one a new folder"
+    ):
         train(stage_two, tmp_path, CPU)
 
 

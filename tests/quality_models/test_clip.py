@@ -220,5 +220,5 @@ def test_another_clip_is_refused(change, message, tokenizer):
 
 def test_missing_open_clip_is_one_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip.transformer", None)
-    with pytest.raises(SriqaError, match="pip install open_clip_torch"):
+    with pytest.raises(SriqaError, match=r"pip install 'sriqa-metric\[clip\]'"):
         ClipQualityModel()

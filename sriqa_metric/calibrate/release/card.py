@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...catalog import find_spec
+from ...catalog import HubFile, find_spec
 from ...hub import sha256_of
+from ...thin import KEY
 from ..evaluation.report import write_report
 from ..evaluation.scorers import UNCALIBRATED
 from ..run_report import figure_table
@@ -143,11 +144,21 @@ def _facts(description: Mapping[str, Any]) -> list[str]:
         "image, at native resolution.",
         f"Licence: {description['licence']}.",
     ]
+    if KEY in description:
+        lines.insert(1, _elsewhere(HubFile(**description[KEY])))
     if "encoder_source" in description:
         lines.insert(1, f"Quality model from: {_source(description['encoder_source'])}.")
     if "precision" in description:
         lines.append(_precision(description["precision"]))
     return lines
+
+
+def _elsewhere(encoder: HubFile) -> str:
+    return (
+        f"The encoder is not in this file. It is fetched, once, from `{encoder.file}` of "
+        f"[{encoder.repo}](https://huggingface.co/{encoder.repo}), commit `{encoder.revision}`, "
+        f"SHA-256 `{encoder.sha256}`; the licence of that repository applies to it."
+    )
 
 
 def _source(source: Mapping[str, Any]) -> str:

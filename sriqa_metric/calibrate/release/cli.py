@@ -22,16 +22,24 @@ def export(
         Path | None,
         typer.Option(help="Folder of images to choose the dtype on, beside made ones."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORG/NAME@COMMIT:FILE",
+            help="Of sriqa_clip: leave out the encoder, which is that of this CLIP on the Hub.",
+        ),
+    ] = None,
 ) -> None:
     """Write the final weights file of a run: with its data, its figures and its licence.
 
     float16 where that changes scores by less than a thousandth, else float32. Figures must be of
     the run's weights.safetensors, or of an earlier export with the same tensors at --output.
+    With --encoder the file is float32 and small; the encoder is fetched by those who use it.
     """
     from ...weights import weights_id
     from .export import export
 
-    precision = export(run, output, licence, evaluation or [], reference)
+    precision = export(run, output, licence, evaluation or [], reference, encoder)
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:
         difference = "is all that the run kept"

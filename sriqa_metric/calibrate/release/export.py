@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ...catalog import CATALOG, find_spec
+from ...catalog import CATALOG, HubFile, find_spec
+from ...checkpoints import read_checkpoint
 from ...errors import SriqaError
-from ...hub import WeightsError
+from ...hub import WeightsError, fetch, sha256_of
+from ...thin import METRIC, is_encoder, parse_encoder, read_encoder
 from ...weights import find_weights, read_file, read_weights, save_weights, weights_id
 from .figures import owner, read_figures
 from .precision import choose_dtype
@@ -32,6 +34,7 @@ def export(
     licence: str,
     evaluations: Sequence[Path] = (),
     reference: Path | None = None,
+    encoder: str | None = None,
 ) -> dict[str, Any]:
     """Write the weights file of a run with everything that others need to know of it.
 
@@ -53,6 +56,10 @@ def export(
         export with the same tensors that still lies at `output`.
     reference : Path, optional
         Folder of images that the dtype is chosen on, beside twelve made ones.
+    encoder : str, optional
+        `ORG/NAME@COMMIT:FILE`, a CLIP on the Hub whose visual tower is the run's encoder, rounded.
+        The file written is thin: in float32, without the encoder, and it scores with that one's
+        own values.
 
     Returns
     -------
@@ -63,7 +70,8 @@ def export(
     ------
     SriqaError
         If the run is not finished or its files do not belong together, for figures of other
-        weights, for reference images that cannot be scored, and if the file cannot be written.
+        weights, for reference images that cannot be scored, for an encoder that cannot be had or
+        is not the run's, and if the file cannot be written.
     """
     stored = run / "weights.safetensors"
     if output.exists() and output.samefile(stored):
@@ -73,7 +81,14 @@ def export(
     metric = read_weights(stored, find_spec(report["metric"]))
     base = _base(config, description)
     full, known = _full(run, tensors, base)
+    there = _pinned(encoder, metric.name) if encoder is not None else None
+    if there:
+        full |= _same_encoder(there, tensors, stored)
+        if "quality_model" not in known:
+            known.append("encoder")
     precision = choose_dtype(metric, full, reference) | {"float32_values": known}
+    if there:
+        precision["dtype"] = "float32"  # what is left is small
     if precision["dtype"] == "float32":
         metric.load_state_dict(full)
         tensors = full
@@ -103,7 +118,7 @@ def export(
         found["measured_on"] = {key: how for key, how in measured_on.items() if key in used}
         record["evaluation"] = found
     try:
-        save_weights(output, metric, record, getattr(torch, precision["dtype"]))
+        save_weights(output, metric, record, getattr(torch, precision["dtype"]), there)
     except (OSError, SafetensorError) as error:
         raise SriqaError(f"{output}: cannot write the weights: {error}") from None
     return precision
@@ -168,16 +183,37 @@ def _full_parts(
         if not path.exists():
             continue
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)["state"]["best_state"]
+            state = read_checkpoint(path)["state"]["best_state"]
             values = {f"{part}.{name}": tensor.float() for name, tensor in state.items()}
-        except (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError) as error:
-            raise SriqaError(f"{path}: cannot read the checkpoint: {error}") from None
-        except UnpicklingError:
-            raise SriqaError(f"{path}: holds something else than tensors; delete it") from None
+        except (AttributeError, KeyError, TypeError) as error:
+            raise SriqaError(f"{path}: is no checkpoint of a run: {error!r}") from None
         yield part, str(path), values
     if base:
         model = {n: value for n, value in base[0].items() if n.startswith("quality_model.")}
         yield "quality_model", "the base", model
+
+
+def _pinned(encoder: str, metric: str) -> HubFile:
+    """The file that has the encoder, with the SHA-256 that it is found to have."""
+    if metric != METRIC:
+        raise SriqaError(f"encoder {encoder!r}: only {METRIC} can do without its own, not {metric}")
+    wanted = parse_encoder(encoder)
+    return replace(wanted, sha256=sha256_of(fetch(wanted)))
+
+
+def _same_encoder(
+    wanted: HubFile, tensors: Mapping[str, Tensor], stored: Path
+) -> dict[str, Tensor]:
+    """The encoder in that file, if the run's is the same in float16."""
+    found = read_encoder(wanted)
+    for name in sorted(found.keys() | set(filter(is_encoder, tensors))):
+        there, here = found.get(name), tensors.get(name)
+        if there is None or here is None or not torch.equal(there.half().float(), here):
+            raise SriqaError(
+                f"{wanted.file} of {wanted.repo}: is not the encoder of {stored}; the first tensor "
+                f"that differs is {name!r}"
+            )
+    return found
 
 
 def _id_if_same(path: Path, hashed: str) -> str | None:

@@ -39,7 +39,7 @@ def base(tmp_path_factory) -> Path:
 def make_run(base) -> Callable[..., Path]:
     """Makes a finished stage 2; the larger the spread, the more float16 changes its scores."""
 
-    def make(folder: Path, spread: float = 1e-2) -> Path:
+    def make(folder: Path, spread: float = 1e-2, base: Path = base) -> Path:
         folder.mkdir()
         metric = load_source(str(base))
         with torch.random.fork_rng():
@@ -48,9 +48,9 @@ def make_run(base) -> Callable[..., Path]:
             torch.nn.init.normal_(rectifier.out.weight, std=spread)
         state = {name: tensor.clone() for name, tensor in rectifier.state_dict().items()}
         torch.save({"step": 7, "state": {"best_state": state}}, folder / "rectifier.checkpoint")
-        config = RunConfig("sriqa_lite", base=str(base)).to_dict()
+        config = RunConfig(metric.name, base=str(base)).to_dict()
         report = {
-            "metric": "sriqa_lite",
+            "metric": metric.name,
             "base": metric.weights_id,
             "held_contents": ["c1", "c5"],
             "held_methods": ["soft"],
@@ -58,7 +58,7 @@ def make_run(base) -> Callable[..., Path]:
         }
         for name, content in (("config", config), ("report", report)):
             (folder / f"{name}.json").write_text(json.dumps(content))
-        calibrated = CalibratedMetric("sriqa_lite", metric.quality_model, rectifier, metric.policy)
+        calibrated = CalibratedMetric(metric.name, metric.quality_model, rectifier, metric.policy)
         record = {
             "training_data": DATA,
             "settings": {key: value for key, value in config.items() if key != "data"},
