@@ -112,7 +112,7 @@ def read_sr_results(
         shown = ", ".join(f"{m}/{c}" for m, c in lacking[:5])
         raise SriqaError(
             f"{root}: every method needs the same contents; {len(lacking)} are missing: {shown}; "
-            "data.skip_incomplete=true leaves these contents out"
+            "--skip-incomplete leaves these contents out"
         )
     kept = tuple(sorted(contents - {content for _, content in lacking}))
     if not kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from ..weights import load_source
 from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
-from .datasets import read_ranking
+from .datasets import read_sr_results
 from .evaluation.cache import default_cache
 from .evaluation.data_sets import read_data_set
 from .evaluation.report import write_report
@@ -70,7 +71,14 @@ def reproduce(
     return weights
 
 
-def adapted(base: str, sr: Path, ranking: Path, photos: Path | None) -> RunConfig:
+def adapted(
+    base: str,
+    sr: Path,
+    ranking: Path,
+    photos: Path | None = None,
+    exclude: Sequence[Path] = (),
+    skip_incomplete: bool = False,
+) -> RunConfig:
     """Settings that calibrate a metric anew for the methods of a ranking, on a CPU.
 
     A sixth of the contents is held out. Certain orders, made of the results themselves and of
@@ -85,22 +93,29 @@ def adapted(base: str, sr: Path, ranking: Path, photos: Path | None) -> RunConfi
     ranking : Path
         CSV with columns `method` and `mu`.
     photos : Path, optional
+    exclude, skip_incomplete
+        Which contents are left out, see `datasets.read_sr_results`.
 
     Raises
     ------
     SriqaError
-        If the base or the ranking cannot be read.
+        If the base, the results or the ranking cannot be read.
     """
     metric = load_source(base).name
-    method = next(iter(read_ranking(ranking)))
-    contents = sum(1 for _ in (sr / method).glob("*")) if (sr / method).is_dir() else 0
+    contents = len(read_sr_results(sr, ranking, exclude, skip_incomplete).contents)
     held = max(1, contents // 6)
     rectifier = RectifierConfig(draws=0, lr=1e-4)
     steps = max(1, (contents - held) // rectifier.contents)
     return RunConfig(
         metric=metric,
         base=base,
-        data=DataConfig(sr=str(sr), ranking=str(ranking), photos=str(photos or "")),
+        data=DataConfig(
+            sr=str(sr),
+            ranking=str(ranking),
+            photos=str(photos or ""),
+            exclude=[str(folder) for folder in exclude],
+            skip_incomplete=skip_incomplete,
+        ),
         validation=ValidationConfig(contents=held),
         rectifier=replace(rectifier, epochs=math.ceil(_STEPS / steps)),
     )

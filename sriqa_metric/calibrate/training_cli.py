@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from .config import RunConfig
 
 Config = Annotated[str, typer.Argument(help="Name of a shipped config, or a TOML file.")]
 Output = Annotated[Path, typer.Option(help="Folder of the run; a stopped run in it goes on.")]
@@ -18,6 +22,16 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. data.sr=DIR."),
 ]
+Exclude = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder of test images, whose contents are left out; may be repeated."),
+]
+SkipIncomplete = Annotated[
+    bool, typer.Option("--skip-incomplete", help="Leave out contents that some method lacks.")
+]
+HoldoutMethods = Annotated[
+    str, typer.Option(metavar="NAME[,NAME…]", help="Methods that are not trained on.")
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
@@ -25,6 +39,9 @@ def train_quality_model(
     config: Config,
     output: Output,
     override: Overrides = None,
+    exclude: Exclude = None,
+    skip_incomplete: SkipIncomplete = False,
+    holdout_methods: HoldoutMethods = "",
     device: Device = "cpu",
 ) -> None:
     """Stage 1: train a quality model, and write it with a rectifier that changes nothing."""
@@ -32,8 +49,8 @@ def train_quality_model(
     from .config import load_config
     from .quality_runs import train_quality_model
 
-    figures = train_quality_model(load_config(config, override), output, find_device(device))
-    _print_figures(figures, output)
+    settings = _kept_out(load_config(config, override), exclude, skip_incomplete, holdout_methods)
+    _print_figures(train_quality_model(settings, output, find_device(device)), output)
 
 
 def train(
@@ -41,6 +58,9 @@ def train(
     output: Output,
     base: Base = "",
     override: Overrides = None,
+    exclude: Exclude = None,
+    skip_incomplete: SkipIncomplete = False,
+    holdout_methods: HoldoutMethods = "",
     device: Device = "cpu",
 ) -> None:
     """Stage 2: train the rectifier of a metric on cached codes, measure it, write its weights."""
@@ -49,6 +69,7 @@ def train(
     from .runs import train
 
     settings = load_config(config, _overrides(override, base))
+    settings = _kept_out(settings, exclude, skip_incomplete, holdout_methods)
     _print_figures(train(settings, output, find_device(device)), output)
 
 
@@ -58,6 +79,9 @@ def adapt(
     ranking: Annotated[Path, typer.Option(help="CSV file method,mu, as `rank` writes it.")],
     output: Output,
     photos: Annotated[Path | None, typer.Option(help="Folder of pristine photos, if any.")] = None,
+    exclude: Exclude = None,
+    skip_incomplete: SkipIncomplete = False,
+    holdout_methods: HoldoutMethods = "",
     device: Device = "cpu",
 ) -> None:
     """Calibrate a metric anew for your own methods: from folders and a ranking to weights."""
@@ -65,7 +89,8 @@ def adapt(
     from .reproduce import adapted
     from .runs import train
 
-    config = adapted(base, sr, ranking, photos)
+    config = adapted(base, sr, ranking, photos, exclude or (), skip_incomplete)
+    config = _kept_out(config, methods=holdout_methods)
     _print_figures(train(config, output, find_device(device)), output)
 
 
@@ -77,6 +102,8 @@ def reproduce(
     output: Annotated[Path, typer.Option(help="Folder; what was stopped in it goes on.")],
     metric: Annotated[str, typer.Option(help="Name of a shipped config.")] = "sriqa_clip",
     override: Overrides = None,
+    exclude: Exclude = None,
+    skip_incomplete: SkipIncomplete = False,
     device: Device = "cuda",
 ) -> None:
     """The paper's calibration: both stages, the evaluation, and the weights file."""
@@ -85,6 +112,7 @@ def reproduce(
     from .reproduce import reproduce
 
     config = load_config(metric, [*(override or []), f"data.sr={sr}"])
+    config = _kept_out(config, exclude, skip_incomplete)
     print(reproduce(config, koniq, pipal, realsr1k, output, find_device(device)))
 
 
@@ -93,6 +121,9 @@ def features(
     store: Annotated[Path, typer.Option(help="Folder of cached codes: `data.features` of runs.")],
     base: Base = "",
     override: Overrides = None,
+    exclude: Exclude = None,
+    skip_incomplete: SkipIncomplete = False,
+    holdout_methods: HoldoutMethods = "",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Crops in one pass; by default what is fast.")
     ] = None,
@@ -108,6 +139,7 @@ def features(
     from .runs import base_metric, cached_images, feature_store
 
     settings = load_config(config, _overrides(override, base))
+    settings = _kept_out(settings, exclude, skip_incomplete, holdout_methods)
     images = cached_images(read_data(settings))
     metric = base_metric(settings, find_device(device))
     cache = feature_store(settings, metric, store, batch_size)
@@ -142,3 +174,21 @@ def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
 
 def _overrides(given: list[str] | None, base: str) -> list[str]:
     return [*(given or []), *([f"base={base}"] if base else [])]
+
+
+def _kept_out(
+    config: RunConfig,
+    exclude: list[Path] | None = None,
+    skip_incomplete: bool = False,
+    methods: str = "",
+) -> RunConfig:
+    """Settings with what the options keep out of training, beside what a config keeps out."""
+    data, validation = config.data, config.validation
+    data = replace(
+        data,
+        exclude=[*data.exclude, *map(str, exclude or ())],
+        skip_incomplete=data.skip_incomplete or skip_incomplete,
+    )
+    names = [name for name in methods.split(",") if name]
+    validation = replace(validation, methods=[*validation.methods, *names])
+    return replace(config, data=data, validation=validation)

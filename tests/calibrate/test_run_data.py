@@ -43,7 +43,7 @@ def test_incomplete_contents_are_named_or_skipped(made_data, tmp_path):
     sr = shutil.copytree(made_data / "sr", tmp_path / "sr")
     (sr / "soft" / "c3.png").rename(sr / "soft" / "c3_soft.png")  # the suffix is understood
     (sr / "soft" / "c4.png").unlink()
-    with pytest.raises(SriqaError, match=r"1 are missing: soft/c4; data\.skip_incomplete=true"):
+    with pytest.raises(SriqaError, match=r"1 are missing: soft/c4; --skip-incomplete"):
         read_sr_results(sr, sr / "ranking.csv")
     found = read_sr_results(sr, sr / "ranking.csv", skip_incomplete=True)
     assert found.contents == ("c0", "c1", "c2", "c3", "c5")

@@ -1,7 +1,9 @@
 """Commands that train, as they are typed."""
 
 import hashlib
+import json
 import re
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 from sriqa_metric.calibrate.cli import app
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.weights import read_description
 from tests.random_weights import save_random
 
 
@@ -80,3 +83,39 @@ def test_a_base_of_another_metric_is_refused(made_data, tmp_path):
         *settings(made_data),
     )
     assert str(done.exception) == "base: sriqa_lite is sriqa_lite, not sriqa_clip"
+
+
+@pytest.fixture
+def incomplete(made_data, tmp_path):
+    """The made results, of which one method lacks a content; and a test set of one content."""
+    shutil.copytree(made_data / "sr", tmp_path / "sr")
+    (tmp_path / "sr" / "soft" / "c4.png").unlink()
+    (tmp_path / "test").mkdir()
+    shutil.copy(made_data / "sr" / "sharp" / "c1.png", tmp_path / "test" / "c1_x4.png")
+    return tmp_path
+
+
+KEPT_OUT = ("--skip-incomplete", "--holdout-methods", "soft")
+
+
+def test_options_keep_contents_and_methods_out(incomplete, tmp_path):
+    weights = save_random("sriqa_lite", tmp_path, CropPolicy(number=1))
+    sr, run = tmp_path / "sr", tmp_path / "run"
+    given = ["adapt", "--base", weights, "--sr", sr, "--ranking", sr / "ranking.csv"]
+    refused = run_cli(*given, "--output", run)
+    assert "1 are missing: soft/c4; --skip-incomplete" in str(refused.exception)
+    done = run_cli(*given, "--output", run, *KEPT_OUT, "--exclude", tmp_path / "test")
+    assert done.exit_code == 0, done.output
+    report = json.loads((run / "report.json").read_text())
+    assert report["held_methods"] == ["soft"]
+    told = read_description(run / "weights.safetensors")["training_data"]
+    assert told["methods"] == ["sharp", "dull"]
+    assert told["sr_results"] == "2 methods x 3"  # of six, one incomplete, one tested, one held out
+    config = json.loads((run / "config.json").read_text())
+    assert config["data"]["exclude"] == [str(tmp_path / "test")]
+    sets = ["--set", f"data.sr={sr}", "--set", "validation.contents=1"]
+    cached = run_cli(
+        *("features", "sriqa_lite", "--base", weights, "--store", tmp_path / "store"),
+        *(*sets, *KEPT_OUT, "--exclude", tmp_path / "test"),
+    )
+    assert ": 6 images, 6 new, " in cached.stdout

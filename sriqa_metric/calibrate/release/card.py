@@ -36,8 +36,8 @@ _LICENCES = (
 _TASK = "image-quality-assessment"
 
 
-def make_card(weights: Path, description: Mapping[str, Any], repo: str) -> str:
-    """README.md of a repository: YAML for the Hub, then text; every number is from the file.
+def make_card(weights: Path, description: Mapping[str, Any], repo: str | None) -> str:
+    """README.md beside weights: YAML for the Hub, then text; every number is from the file.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def make_card(weights: Path, description: Mapping[str, Any], repo: str) -> str:
         Weights file.
     description : dict
         Of that file, see `weights.read_file`.
-    repo : str
-        `org/name` that it will be in.
+    repo : str or None
+        `org/name` that it will be in; None for weights inside the package.
 
     Returns
     -------
@@ -61,6 +61,7 @@ def make_card(weights: Path, description: Mapping[str, Any], repo: str) -> str:
         _metadata(description, repo),
         template_str=Path(__file__).with_name("card.md").read_text(encoding="utf-8"),
         repo=repo,
+        notes=description.get("notes", "").strip(),
         file=f"{spec.name}.safetensors",
         metric=spec.name,
         version=description.get("package_version", ""),
@@ -87,7 +88,7 @@ def size_and_hash(source: Path | bytes) -> dict[str, Any]:
     return {"bytes": source.stat().st_size, "sha256": sha256_of(source)}
 
 
-def _metadata(description: Mapping[str, Any], repo: str) -> Any:
+def _metadata(description: Mapping[str, Any], repo: str | None) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
     rows = [
@@ -105,7 +106,7 @@ def _metadata(description: Mapping[str, Any], repo: str) -> Any:
         tags=[_TASK, "super-resolution", "no-reference", "pyiqa"],
         datasets=list(_labelled(description["training_data"])) or None,
         metrics=list(dict.fromkeys(_slug(row["figure"]) for row in rows)) or None,
-        model_name=repo.partition("/")[2] if rows else None,
+        model_name=(repo or description["metric"]).rpartition("/")[2] if rows else None,
         eval_results=[
             EvalResult(
                 task_type=_TASK,

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from ...errors import SriqaError
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
@@ -21,6 +23,10 @@ def export(
     reference: Annotated[
         Path | None,
         typer.Option(help="Folder of images to choose the dtype on, beside made ones."),
+    ] = None,
+    notes: Annotated[
+        Path | None,
+        typer.Option(help="Markdown file for the card: what the run cannot know of itself."),
     ] = None,
     encoder: Annotated[
         str | None,
@@ -39,7 +45,11 @@ def export(
     from ...weights import weights_id
     from .export import export
 
-    precision = export(run, output, licence, evaluation or [], reference, encoder)
+    try:
+        text = notes.read_text(encoding="utf-8") if notes else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SriqaError(f"{notes}: cannot be read: {error}") from None
+    precision = export(run, output, licence, evaluation or [], reference, encoder, text)
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:
         difference = "is all that the run kept"

@@ -35,6 +35,7 @@ def export(
     evaluations: Sequence[Path] = (),
     reference: Path | None = None,
     encoder: str | None = None,
+    notes: str = "",
 ) -> dict[str, Any]:
     """Write the weights file of a run with everything that others need to know of it.
 
@@ -60,6 +61,8 @@ def export(
         `ORG/NAME@COMMIT:FILE`, a CLIP on the Hub whose visual tower is the run's encoder, rounded.
         The file written is thin: in float32, without the encoder, and it scores with that one's
         own values.
+    notes : str
+        Markdown for the card: what readers should know beyond what the run knows of itself.
 
     Returns
     -------
@@ -112,6 +115,8 @@ def export(
         "run": {"weights": run_id},
         "tensors_sha256": hashed,
     }
+    if notes:
+        record["notes"] = notes
     if evaluations:
         found = read_figures(evaluations, metric.name, measured_on)
         used = {owner(row) for row in found["rows"]}
