@@ -29,5 +29,7 @@ def tracked(
     from rich.progress import track
 
     console = Console(stderr=True)
-    disable = hidden or not console.is_terminal
-    yield from track(items, description, total=total, console=console, disable=disable)
+    if hidden or not console.is_terminal:
+        yield from items  # rich before 14.3 writes an empty line for a bar that is disabled
+    else:
+        yield from track(items, description, total=total, console=console)

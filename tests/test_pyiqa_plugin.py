@@ -83,7 +83,7 @@ def test_policy_as_dataclass_or_dict(picture):
     )
     assert one.net.policy == FEW
     assert torch.equal(one(images), other(images))
-    with pytest.raises(SriqaError, match="number must be a positive integer, not 0"):
+    with pytest.raises(SriqaError, match="number must be an integer from 1 to 10000, not 0"):
         pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW.to_dict() | {"number": 0})
 
 

@@ -121,7 +121,7 @@ BAD = {
     "odd metric": (lambda t: None, {"metric": ["sriqa_lite"]}, "unknown metric"),
     "another metric": (lambda t: None, {"metric": "sriqa_dbcnn"}, "tensors missing"),
     "newer format": (lambda t: None, {"format_version": 99}, "format version 99"),
-    "odd policy": (lambda t: None, {"crop_policy": {"size": "x"}}, "size must be a positive"),
+    "odd policy": (lambda t: None, {"crop_policy": {"size": "x"}}, "crop policy: expected size"),
 }
 
 

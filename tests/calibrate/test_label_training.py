@@ -285,6 +285,8 @@ def test_logit_scale_and_texts_of_clip_stay_as_they_are(sets, monkeypatch):
 
 @pytest.mark.parametrize("build", [DBCNNQualityModel, HyperIQAQualityModel, ClipQualityModel])
 def test_published_models_score_alike_in_training_and_keep_their_statistics(build):
+    if build is ClipQualityModel:
+        pytest.importorskip("open_clip")
     torch.manual_seed(0)
     model = build().train()
     statistics = {name: tensor.clone() for name, tensor in model.named_buffers()}

@@ -69,21 +69,19 @@ def _as_expected(votes: Sequence[dict[str, Any]], kind: str) -> list[int]:
 
 def ranking(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Scores of the methods with 95 % intervals, best first, or why there are none yet."""
+    import numpy as np
+
+    from ..ranking import NORMAL_975, thurstone_counts
+
     methods = sorted({pair[name] for pair in pairs for name in ("method_a", "method_b")})
     index = {name: place for place, name in enumerate(methods)}
+    counts = np.zeros((len(methods), len(methods)))
+    for pair in pairs:
+        i, j = index[pair["method_a"]], index[pair["method_b"]]
+        counts[i, j] += pair["a"] + pair["tie"] / 2
+        counts[j, i] += pair["b"] + pair["tie"] / 2
     try:
-        import numpy as np
-
-        from ..ranking import NORMAL_975, thurstone_counts
-
-        counts = np.zeros((len(methods), len(methods)))
-        for pair in pairs:
-            i, j = index[pair["method_a"]], index[pair["method_b"]]
-            counts[i, j] += pair["a"] + pair["tie"] / 2
-            counts[j, i] += pair["b"] + pair["tie"] / 2
         fit = thurstone_counts(counts, methods)
-    except ImportError as error:
-        return {"reason": f"{error}; pip install 'sriqa-metric[calibrate]'", "methods": []}
     except SriqaError as error:
         return {"reason": str(error), "methods": []}
     half = NORMAL_975 * np.sqrt(np.diag(fit.covariance).clip(min=0))
