@@ -7,7 +7,7 @@ which at least one was not trained on. Leave-3-out is done for many random tripl
 mean ± standard deviation over them; Model IV only for the triples that stage-1 runs are given for.
 
     python benchmarks/ablations.py BASE.safetensors --set data.sr=DIR --set data.photos=DIR \
-        [--draws 20] [--tuned BASE.safetensors ...] -o weights_card/ablations.md
+        [--draws 8] [--tuned BASE.safetensors ...] -o weights_card/ablations.md
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ METHODS = {
     "severity": "severity",
 }
 FULL = "full: B = 64"
+LADDERS = 300  # photos, as in a run
 
 
 def variants(config: RectifierConfig) -> dict[str, RectifierConfig]:
@@ -63,7 +64,8 @@ class World:
         self.config, self.data = config, read_data(config)
         self.results = sr_codes(self.metric, self.data.train, self.metric.policy).unsqueeze(2)
         # On photos alone: nothing of a method that is left out is seen.
-        photos = self.data.photos
+        rng = np.random.default_rng(config.seed)
+        photos = [self.data.photos[i] for i in rng.permutation(len(self.data.photos))[:LADDERS]]
         self.ladders = ladder_codes(self.metric, photos, 3, on_sr=False, seed=config.seed)
         self.evaluation = HeldOut(self.metric, self.data, config.seed)
 
@@ -136,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("base")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
-    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--draws", type=int, default=8)
     parser.add_argument("--tuned", type=Path, nargs="*", default=[])
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()

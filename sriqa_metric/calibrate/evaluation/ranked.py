@@ -86,7 +86,7 @@ def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
         "all" if chosen is None else chosen.stem,
         tuple(results.paths[m, c] for m in results.methods for c in contents),
         results.mu,
-        (f"{name}: right is what {root / 'ranking.csv'} says; no votes on images are in it",),
+        (f"{name}: right is what its ranking.csv says; no votes on images are in it",),
     )
 
 
