@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
+from typer.testing import CliRunner
 
+from sriqa_metric.calibrate.cli import app
 from sriqa_metric.calibrate.release import card as card_module
 from sriqa_metric.calibrate.release.card import make_card, make_manifest
 from sriqa_metric.calibrate.release.export import export
@@ -100,3 +102,25 @@ def test_manifest(tmp_path):
             {"file": "README.md", "bytes": 3, "sha256": sha256(b"# x").hexdigest()},
         ],
     }
+
+
+def test_notes_stand_before_everything_that_is_made(run, tmp_path):
+    notes = tmp_path / "notes.md"
+    notes.write_text("## Read this\n\nIt was made for deblurring, α.\n", encoding="utf-8")
+    out = tmp_path / "x.safetensors"
+    given = ["export", str(run), "-o", str(out), "--licence", "MIT", "--notes", str(notes)]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    text = card_of(out).text
+    assert text.index("Weights id") < text.index("It was made for deblurring, α.")
+    assert text.index("deblurring") < text.index("## Use")
+    missing = CliRunner().invoke(app, [*given[:-1], str(tmp_path / "none.md")])
+    assert "none.md: cannot be read" in str(missing.exception)
+
+
+def test_weights_in_the_package_name_no_repository(exported):
+    card = ModelCard(make_card(exported, read_file(exported)[1], None))
+    assert card.data.model_name == "sriqa_lite"
+    assert "# sriqa_lite\n" in card.text
+    assert "SRIQA_WEIGHTS_REPO" not in card.text
+    assert "The file is inside the package." in card.text
