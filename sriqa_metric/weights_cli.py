@@ -179,10 +179,12 @@ def _print_table(found: dict[str, Any]) -> None:
 
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(inside)}" for key, inside in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value))
-    return "not told" if value is None else str(value)
+        text = ", ".join(f"{key} {_plain(inside)}" for key, inside in value.items())
+    elif isinstance(value, list):
+        text = ", ".join(map(_plain, value))
+    else:
+        text = "not told" if value is None else str(value)
+    return text or "none"
 
 
 @contextmanager

@@ -104,12 +104,10 @@ def test_figures_of_runs_become_a_table(run, quality, tmp_path):
 
 
 def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
-    with pytest.raises(SriqaError, match="give the run a new folder"):
+    with pytest.raises(SriqaError, match="a run that is finished; give this one a new folder"):
         train(stage_two, run, CPU)
     (tmp_path / "something").touch()
-    with pytest.raises(
-        SriqaError, match="holds a run that is finished; give this one a new folder"
-    ):
+    with pytest.raises(SriqaError, match="is not empty; give the run a new folder"):
         train(stage_two, tmp_path, CPU)
 
 
