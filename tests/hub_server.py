@@ -12,12 +12,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -291,3 +293,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Tests have no use for a log."""
+
+
+def client_environment(hub: Hub, home: Path) -> dict[str, str]:
+    """Variables of a process whose client may write to this Hub, and knows no other."""
+    own = ("HF_", "HUGGINGFACE", "SRIQA_", "XDG_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    return environment | {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": "hf_right",
+        "NO_PROXY": "127.0.0.1",
+    }

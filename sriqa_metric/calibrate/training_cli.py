@@ -46,10 +46,9 @@ def train_quality_model(
 ) -> None:
     """Stage 1: train a quality model, and write it with a rectifier that changes nothing."""
     from ..weights import find_device
-    from .config import load_config
     from .quality_runs import train_quality_model
 
-    settings = _kept_out(load_config(config, override), exclude, skip_incomplete, holdout_methods)
+    settings = _settings(config, override, "", exclude, skip_incomplete, holdout_methods)
     _print_figures(train_quality_model(settings, output, find_device(device)), output)
 
 
@@ -65,11 +64,9 @@ def train(
 ) -> None:
     """Stage 2: train the rectifier of a metric on cached codes, measure it, write its weights."""
     from ..weights import find_device
-    from .config import load_config
     from .runs import train
 
-    settings = load_config(config, _overrides(override, base))
-    settings = _kept_out(settings, exclude, skip_incomplete, holdout_methods)
+    settings = _settings(config, override, base, exclude, skip_incomplete, holdout_methods)
     _print_figures(train(settings, output, find_device(device)), output)
 
 
@@ -134,12 +131,10 @@ def features(
     What is cached already is not computed again, so a stopped run goes on. Progress goes to stderr.
     """
     from ..weights import find_device
-    from .config import load_config
     from .run_data import read_data
     from .runs import base_metric, cached_images, feature_store
 
-    settings = load_config(config, _overrides(override, base))
-    settings = _kept_out(settings, exclude, skip_incomplete, holdout_methods)
+    settings = _settings(config, override, base, exclude, skip_incomplete, holdout_methods)
     images = cached_images(read_data(settings))
     metric = base_metric(settings, find_device(device))
     cache = feature_store(settings, metric, store, batch_size)
@@ -172,8 +167,18 @@ def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
     print(output / "weights.safetensors")
 
 
-def _overrides(given: list[str] | None, base: str) -> list[str]:
-    return [*(given or []), *([f"base={base}"] if base else [])]
+def _settings(
+    config: str,
+    override: list[str] | None,
+    base: str,
+    exclude: list[Path] | None,
+    skip_incomplete: bool,
+    methods: str,
+) -> RunConfig:
+    from .config import load_config
+
+    overrides = [*(override or []), *([f"base={base}"] if base else [])]
+    return _kept_out(load_config(config, overrides), exclude, skip_incomplete, methods)
 
 
 def _kept_out(

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import subprocess
 import sys
 
@@ -21,7 +20,7 @@ from sriqa_metric.errors import SriqaError
 from sriqa_metric.hub import sha256_of
 from sriqa_metric.weights import read_file, save_weights
 
-from ...hub_server import Hub, Repo
+from ...hub_server import Hub, Repo, client_environment
 from ...random_weights import random_metric, save_random
 
 NAME = "sriqa_lite.safetensors"
@@ -247,19 +246,10 @@ for repo in (None, "org/name", "org/name@v1"):
 
 
 def test_published_weights_score_as_the_file(hub, run, made_data, tmp_path):
-    own = ("HF_", "HUGGINGFACE", "SRIQA_", "XDG_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-    environment |= {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_TOKEN": "hf_right",
-        "NO_PROXY": "127.0.0.1",
-    }
     final, picture = tmp_path / "final.safetensors", made_data / "photos" / "0.png"
     found = subprocess.run(
         [sys.executable, "-c", SCRIPT, run, final, picture],
-        env=environment,
+        env=client_environment(hub, tmp_path / "home"),
         capture_output=True,
         text=True,
         timeout=120,

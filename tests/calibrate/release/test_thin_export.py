@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from sriqa_metric.quality_models import clip as clip_module
 from sriqa_metric.thin import KEY
 from sriqa_metric.weights import load_source, read_file, save_weights, weights_id
 
-from ...hub_server import Hub
+from ...hub_server import Hub, client_environment
 from ...tiny_clip import FILE, REPO, client_at, clip_metric, clip_tensors, serve, use_tiny_tower
 from .test_export import WEIGHTS, row, write
 
@@ -233,20 +232,11 @@ for repo in (None, "org/name"):
 
 
 def test_published_thin_weights_score_as_the_file(hub, named, run, made_data, tmp_path):
-    own = ("HF_", "HUGGINGFACE", "SRIQA_", "XDG_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-    environment |= {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_TOKEN": "hf_right",
-        "NO_PROXY": "127.0.0.1",
-    }
     final, picture = tmp_path / "final.safetensors", made_data / "photos" / "0.png"
     found = subprocess.run(
         [sys.executable, "-c", SCRIPT, run, final, named, picture],
         cwd=Path(__file__).parents[3],
-        env=environment,
+        env=client_environment(hub, tmp_path / "home"),
         capture_output=True,
         text=True,
         timeout=120,
