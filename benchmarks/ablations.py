@@ -22,14 +22,15 @@ import numpy as np
 import torch
 
 from sriqa_metric.calibrate.config import RectifierConfig, RunConfig, load_config
-from sriqa_metric.calibrate.features import ladder_codes, sr_codes
-from sriqa_metric.calibrate.heldout import HeldOut
-from sriqa_metric.calibrate.run_data import Data, read_data
-from sriqa_metric.calibrate.run_folder import RunFolder
-from sriqa_metric.calibrate.training import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.data.splits import Data, read_data
+from sriqa_metric.calibrate.features.extract import ladder_codes, sr_codes
+from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.validation import HeldOut
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.rectifier import Rectifier
-from sriqa_metric.weights import load_source, read_file
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.weights.format import read_file
+from sriqa_metric.weights.load import load_source
 
 CONTENTS = {
     "srcc": "SRCC of method means",

@@ -3,7 +3,7 @@
     python benchmarks/baselines.py --set data.sr=DIR --set data.photos=DIR -o baselines.md
 
 The split, the ladders and the figures are those of a `sriqa-calibrate train sriqa_lite` run.
-Needs pyiqa, whose licence is non-commercial.
+Needs pyiqa, whose license is non-commercial.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import pyiqa
 from scipy.ndimage import laplace
 
 import sriqa_metric as sriqa
-from sriqa_metric.calibrate.agreement import (
+from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.calibrate.data.distortions import recompressed
+from sriqa_metric.calibrate.data.splits import read_data
+from sriqa_metric.calibrate.data.sr_results import pixels
+from sriqa_metric.calibrate.features.extract import random_ladder
+from sriqa_metric.calibrate.statistics import (
     image_pairs_right,
     method_srcc,
     pairs_right,
     severity_right,
 )
-from sriqa_metric.calibrate.config import load_config
-from sriqa_metric.calibrate.datasets import pixels
-from sriqa_metric.calibrate.distortions import recompressed
-from sriqa_metric.calibrate.features import random_ladder
-from sriqa_metric.calibrate.run_data import read_data
 from sriqa_metric.images import as_float, to_tensor
 
 LEVELS, SIZE = 4, 224

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training import StageTwoData, _Training
-from sriqa_metric.quality_models.clip import ClipQualityModel
-from sriqa_metric.rectifier import Rectifier
+from sriqa_metric.calibrate.training.rectifier import StageTwoData, _Training
+from sriqa_metric.models.clip import ClipQualityModel
+from sriqa_metric.models.rectifier import Rectifier
 
 STEPS = 5
 CROP = (3, 224, 224)

@@ -25,7 +25,7 @@ import torch
 
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.quality_models.clip import ClipQualityModel
+from sriqa_metric.models.clip import ClipQualityModel
 
 SIZES = [(512, 512), (1356, 2040), (2160, 3840)]  # height, width
 SMALL = (224, 224)

@@ -25,11 +25,11 @@ import torch
 from PIL import Image
 
 import sriqa_metric as sriqa
-from sriqa_metric.calibrate.feature_store import FeatureStore
-from sriqa_metric.catalog import find_spec
+from sriqa_metric.calibrate.features.store import FeatureStore
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.images import read_image
 from sriqa_metric.metric import CalibratedMetric
+from sriqa_metric.registry import find_spec
 from sriqa_metric.scoring import map_ahead
 
 ROUNDS = 5

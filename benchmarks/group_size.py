@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sriqa_metric.calibrate.agreement import image_pairs_right, method_srcc, pairs_right
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.run_folder import RunFolder
-from sriqa_metric.calibrate.training import StageTwoData, train_rectifier
-from sriqa_metric.rectifier import Rectifier
+from sriqa_metric.calibrate.statistics import image_pairs_right, method_srcc, pairs_right
+from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.models.rectifier import Rectifier
 
 METHODS, WIDTH, TRAITS = 12, 64, 8
 TRAIN, VALIDATION, TEST = 1024, 64, 256

@@ -24,7 +24,7 @@ from pyiqa.archs import dists_arch
 from torch import Tensor, nn
 from torchvision.models import vgg
 
-from sriqa_metric.calibrate.dists import Dists
+from sriqa_metric.calibrate.selection.dists import Dists
 
 
 def random_networks() -> tuple[nn.Module, Dists]:

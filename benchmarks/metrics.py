@@ -16,10 +16,10 @@ import time
 
 import torch
 
-from sriqa_metric.catalog import CATALOG, MetricSpec
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.rectifier import Rectifier
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.registry import CATALOG, MetricSpec
 
 ROUNDS = 7
 

@@ -71,7 +71,7 @@ def main(folder: Path | None) -> None:
             timed(lambda c=code: subprocess.run([sys.executable, "-c", c], check=True))
             for code in ("import torch", _first_score(paths[0]))
         ]
-        text = [sys.executable, "-m", "sriqa_metric.cli", "--help"]
+        text = [sys.executable, "-m", "sriqa_metric.cli.score", "--help"]
         helped = timed(lambda: subprocess.run(text, check=True, stdout=subprocess.DEVNULL))
 
     print(f"{len(paths)} images, {torch.get_num_threads()} threads, torch {torch.__version__}")

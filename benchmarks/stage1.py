@@ -27,10 +27,10 @@ import torch
 from PIL import Image
 
 from sriqa_metric.calibrate.config import LabelsConfig
-from sriqa_metric.calibrate.crop_batches import CropBatches
-from sriqa_metric.calibrate.label_steps import POLICY, LabelTraining
-from sriqa_metric.calibrate.labelled import LabelledImages
-from sriqa_metric.quality_models.clip import ClipQualityModel
+from sriqa_metric.calibrate.data.mos_sets import LabelledImages
+from sriqa_metric.calibrate.training.crop_batches import CropBatches
+from sriqa_metric.calibrate.training.label_steps import POLICY, LabelTraining
+from sriqa_metric.models.clip import ClipQualityModel
 
 SETS = {"photos": (1024, 768, "jpg"), "patches": (288, 288, "bmp")}
 IMAGES = 64  # of each set

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.run_folder import RunFolder
-from sriqa_metric.calibrate.training import StageTwoData, train_rectifier
-from sriqa_metric.quality_models.clip import ClipQualityModel
-from sriqa_metric.rectifier import Rectifier
+from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.models.clip import ClipQualityModel
+from sriqa_metric.models.rectifier import Rectifier
 
 METHODS, CONTENTS, HELD, DRAWS = 12, 8377, 500, 8
 LABELLED = (10073, 23200)

@@ -22,9 +22,9 @@ import torch
 from PIL import Image, ImageFilter
 
 import sriqa_metric as sriqa
-from sriqa_metric.calibrate.datasets import read_ranking
-from sriqa_metric.calibrate.reproduce import adapted
-from sriqa_metric.calibrate.runs import train
+from sriqa_metric.calibrate.data.sr_results import read_ranking
+from sriqa_metric.calibrate.pipelines import adapted
+from sriqa_metric.calibrate.training.runs import train
 from sriqa_metric.compare import compare
 from sriqa_metric.errors import SriqaError
 

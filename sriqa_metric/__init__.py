@@ -10,6 +10,7 @@ adds its metrics to pyiqa, now or when pyiqa is imported.
 """
 
 from .pyiqa_hook import install
+from .version import __version__
 
 TYPE_CHECKING = False  # typing is not imported at every start of an interpreter
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     from .crops import CropPolicy
     from .metric import CalibratedMetric
-    from .weights import load
+    from .weights.load import load
 
-__version__ = "0.1.0"
 
 _HOME = {
     "CalibratedMetric": "metric",
@@ -32,7 +32,7 @@ __all__ = ["CalibratedMetric", "CropPolicy", "__version__", "list_metrics", "loa
 
 def list_metrics() -> list[str]:
     """Names that `load` takes."""
-    from .catalog import CATALOG
+    from .registry import CATALOG
 
     return list(CATALOG)
 

@@ -6,47 +6,35 @@ settings (HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE); nothing of it is done
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
-from .catalog import CATALOG, HubFile
-from .errors import SriqaError
-
-REPO_VARIABLE = "SRIQA_WEIGHTS_REPO"
+from .errors import WeightsError
+from .files import sha256_of
 
 
-class WeightsError(SriqaError):
-    """A weights file that is missing, damaged or made for something else."""
+@dataclass(frozen=True)
+class HubFile:
+    """A file on the Hugging Face Hub.
 
-
-def ways_out() -> str:
-    """What somebody can do whose weights cannot be had; one sentence."""
-    bundled = ", ".join(name for name, spec in CATALOG.items() if spec.bundled)
-    if os.environ.get(REPO_VARIABLE):
-        repo = f"unset {REPO_VARIABLE}"
-    else:
-        repo = f"name a repository of yours ({REPO_VARIABLE}=org/name)"
-    return (
-        f"Use a metric whose weights are in the package ({bundled}), give a local file "
-        f"(--weights FILE, or weights= in Python), {repo}, or make weights with sriqa-calibrate"
-    )
-
-
-def file_in(repo: str, file: str) -> HubFile:
-    """A file of a repository that is given as `org/name` or `org/name@revision`.
-
-    Raises
-    ------
-    WeightsError
-        If it is neither.
+    Parameters
+    ----------
+    repo : str
+        `org/name`.
+    revision : str
+        Commit, tag or branch; of released weights always the full commit.
+    file : str
+        Name in the repository.
+    sha256 : str or None
+        What the file's bytes must hash to, 64 hex digits; None only for a user's own repository.
     """
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", repo, re.ASCII)
-    if not match:
-        raise WeightsError(f"{REPO_VARIABLE}={repo!r}: expected org/name or org/name@revision")
-    return HubFile(match[1], match[2] or "main", file, sha256=None)
+
+    repo: str
+    revision: str
+    file: str
+    sha256: str | None
 
 
 def fetch(wanted: HubFile) -> Path:
@@ -78,7 +66,7 @@ def fetch(wanted: HubFile) -> Path:
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
         raise WeightsError(
             f"{wanted.file}: cannot be fetched from {wanted.repo}, revision {wanted.revision}, at "
-            f"{constants.ENDPOINT}: {_reason(error)}. {ways_out()}"
+            f"{constants.ENDPOINT}: {_reason(error)}"
         ) from None
     expected = wanted.sha256 or _name_in_cache(path)
     if expected and found != expected:
@@ -129,24 +117,3 @@ def _name_in_cache(path: Path) -> str | None:
     # One link only: the cache may go on to a store in which files have names of another hash.
     name = os.path.basename(os.readlink(path)) if path.is_symlink() else ""
     return name if re.fullmatch("[0-9a-f]{64}", name) else None
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits; an unchanged file is read once however often it is asked.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
-    stat = path.stat()
-    return _sha256(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=1 << 20)  # files of a large data set
-def _sha256(path: Path, *state: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

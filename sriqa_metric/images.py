@@ -29,7 +29,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .errors import SriqaError
+from .errors import ImageError
 
 MAX_PIXELS = 200_000_000
 # Raster formats only: Pillow hands EPS to Ghostscript, and others to whatever is installed.
@@ -45,9 +45,8 @@ _TURNS = {
 }
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-
-class ImageError(SriqaError):
-    """An image that cannot be read; the message starts with its path and says the way out."""
+ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
+"""Any image that a user has."""
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Tensor:

@@ -14,7 +14,7 @@ from .errors import SriqaError
 from .images import to_tensor
 
 if TYPE_CHECKING:
-    from .metric import ImageLike
+    from .images import ImageLike
     from .quality_map import QualityMap
 
 _MOST = 1600  # pixels of the image's long side that are drawn; a panel shows no more

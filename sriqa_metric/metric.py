@@ -11,18 +11,13 @@ from torch import Tensor, nn
 
 from .crops import CropPolicy, read_crops
 from .errors import SriqaError
-from .rectifier import Rectifier
+from .images import ImageLike
+from .models.rectifier import Rectifier
+from .quality_map import QualityMap, quality_map
+from .scoring import score_all
 
 if TYPE_CHECKING:
-    import os
-
-    import numpy as np
-    from PIL import Image
-
-    from .quality_map import QualityMap
-    from .quality_models import QualityModel
-
-    ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
+    from .models import QualityModel
 
 
 class CalibratedMetric(nn.Module):
@@ -137,16 +132,12 @@ class CalibratedMetric(nn.Module):
         ImageError
             If an image cannot be read; the message names it.
         """
-        from .scoring import score_all
-
         if isinstance(images, (list, tuple)):
             return score_all(self, images)
-        return score_all(self, [cast("ImageLike", images)])[0]
+        return score_all(self, [cast(ImageLike, images)])[0]
 
     def quality_map(self, image: ImageLike) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
-        from .quality_map import quality_map
-
         return quality_map(self, image)
 
 

@@ -1,6 +1,6 @@
 """The metrics of this package as metrics of pyiqa: `pyiqa.create_metric("sriqa_lite")`.
 
-pyiqa (PolyForm Noncommercial and NTU S-Lab licences) is not imported here; its modules are given.
+pyiqa (PolyForm Noncommercial and NTU S-Lab licenses) is not imported here; its modules are given.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .catalog import CATALOG, find_spec
+from .registry import CATALOG, find_spec
 
 if TYPE_CHECKING:
     import os
@@ -91,8 +91,8 @@ def sriqa_metric_network(
     """
     from .crops import CropPolicy
     from .metric import CalibratedMetric
-    from .rectifier import Rectifier
-    from .weights import load
+    from .models.rectifier import Rectifier
+    from .weights.load import load
 
     if isinstance(policy, dict):
         policy = CropPolicy.from_dict(CropPolicy().to_dict() | policy)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from .crops import enlarged_size, grid, read_windows
-from .images import to_tensor
-from .scoring import score_all
-
-if TYPE_CHECKING:
-    from .metric import CalibratedMetric, ImageLike
+from .images import ImageLike, to_tensor
+from .scoring import Scorable, score_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +86,18 @@ def _stretched(values: np.ndarray, centres: np.ndarray, length: int, count: int)
     return values[before] + step * weight
 
 
+class Named(Scorable, Protocol):
+    """A metric that says which it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def weights_id(self) -> str: ...
+
+
 def quality_map(
-    metric: CalibratedMetric,
+    metric: Named,
     image: ImageLike,
     batch_size: int | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
@@ -99,7 +106,7 @@ def quality_map(
 
     Parameters
     ----------
-    metric : CalibratedMetric
+    metric : Named
     image : path, PIL image, ndarray (H, W, 3) or tensor (3, H, W)
     batch_size : int, optional
         Crops that are cut out and go through the network at once; by default what is fast on the

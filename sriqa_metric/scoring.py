@@ -6,25 +6,40 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from .crops import CropPolicy, read_crops
 from .errors import SriqaError
-from .images import to_tensor
-from .metric import CalibratedMetric
-
-if TYPE_CHECKING:
-    from .metric import ImageLike
+from .images import ImageLike, to_tensor
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
+class Scorable(Protocol):
+    """What scoring asks of a metric."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def crops_per_pass(self) -> int: ...
+
+    @property
+    def policy(self) -> CropPolicy: ...
+
+    def encode(self, crops: Tensor, at_once: int | None = None) -> Tensor:
+        """Crops (M, 3, size, size) -> codes (M, C)."""
+
+    def read(self, codes: Tensor) -> Tensor:
+        """Codes averaged over the crops of each image (N, C) -> scores (N,)."""
+
+
 def score_stream(
-    metric: CalibratedMetric,
+    metric: Scorable,
     images: Iterable[ImageLike],
     batch_size: int | None = None,
     workers: int | None = None,
@@ -33,7 +48,7 @@ def score_stream(
 
     Parameters
     ----------
-    metric : CalibratedMetric
+    metric : Scorable
     images : iterable of paths, PIL images, ndarrays or tensors
     batch_size : int, optional
         Crops that go through the network at once; by default what is fast on the device.
@@ -55,7 +70,7 @@ def score_stream(
 
 
 def code_stream(
-    metric: CalibratedMetric,
+    metric: Scorable,
     images: Iterable[ImageLike],
     policy: CropPolicy,
     batch_size: int | None = None,
@@ -91,7 +106,7 @@ def code_stream(
 
 
 def _codes(
-    metric: CalibratedMetric, items: list[Tensor | SriqaError], size: int
+    metric: Scorable, items: list[Tensor | SriqaError], size: int
 ) -> Iterator[Tensor | SriqaError]:
     parts = [item for item in items if isinstance(item, Tensor)]
     if parts:
@@ -119,7 +134,7 @@ def map_ahead(
             future.cancel()
 
 
-def score_all(metric: CalibratedMetric, images: Iterable[ImageLike]) -> list[float]:
+def score_all(metric: Scorable, images: Iterable[ImageLike]) -> list[float]:
     """Scores of all images, in order; the first image that has none raises its error."""
     scores = []
     for result in score_stream(metric, images):

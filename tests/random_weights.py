@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from sriqa_metric.catalog import find_spec
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.rectifier import Rectifier
-from sriqa_metric.weights import save_weights
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.registry import find_spec
+from sriqa_metric.weights.format import save_weights
 
 
 def random_metric(name: str, policy: CropPolicy | None = None) -> CalibratedMetric:

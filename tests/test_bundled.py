@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.agreement import method_srcc, severity_right
-from sriqa_metric.calibrate.datasets import pixels, read_sr_results
-from sriqa_metric.calibrate.distortions import ladder, recompressed
-from sriqa_metric.catalog import CATALOG
-from sriqa_metric.weights import read_file
+from sriqa_metric.calibrate.data.distortions import ladder, recompressed
+from sriqa_metric.calibrate.data.sr_results import pixels, read_sr_results
+from sriqa_metric.calibrate.statistics import method_srcc, severity_right
+from sriqa_metric.registry import CATALOG
+from sriqa_metric.weights.format import read_file
 from tests.conftest import EXAMPLES
 
 BUNDLED = CATALOG["sriqa_lite"].bundled
@@ -20,7 +20,7 @@ def test_file_is_small_and_tells_its_making():
     assert BUNDLED.stat().st_size < 10_000_000
     _, description = read_file(BUNDLED)
     assert description["metric"] == "sriqa_lite"
-    assert description["licence"] == "Apache-2.0"
+    assert description["license"] == "Apache-2.0"
     assert len(description["training_data"]["methods"]) == 14
 
 

@@ -15,9 +15,10 @@ import typer
 import yaml
 
 import sriqa_metric
-from sriqa_metric import cli, weights_cli
 from sriqa_metric.calibrate import cli as calibrate_cli
 from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.cli import score as cli
+from sriqa_metric.cli import weights as weights_cli
 from sriqa_metric.errors import SriqaError
 from tests.conftest import ROOT
 

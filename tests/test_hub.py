@@ -19,15 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from sriqa_metric import weights
-from sriqa_metric.catalog import HubFile, find_spec
 from sriqa_metric.crops import CropPolicy
-from sriqa_metric.hub import REPO_VARIABLE, WeightsError, _sha256, file_in, sha256_of
+from sriqa_metric.errors import WeightsError
+from sriqa_metric.files import _sha256, sha256_of
+from sriqa_metric.hub import HubFile
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.quality_models.lite import LiteQualityModel
-from sriqa_metric.rectifier import Rectifier
-
-from .hub_server import Hub, Repo
+from sriqa_metric.models.lite import LiteQualityModel
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.registry import REPO_VARIABLE, file_in, find_spec
+from sriqa_metric.weights import load as weights
+from tests.hub_server import Hub, Repo
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 DIGEST = hashlib.sha256(DATA).hexdigest()

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from sriqa_metric.errors import SriqaError
-from sriqa_metric.images import MAX_PIXELS, ImageError, as_float, read_image, to_tensor
+from sriqa_metric.errors import ImageError, SriqaError
+from sriqa_metric.images import MAX_PIXELS, as_float, read_image, to_tensor
 from tests import hostile_images as hostile
 from tests.hostile_images import Case, make_all
 

@@ -73,7 +73,7 @@ def imported_by(text: str, lazy: bool) -> set[str]:
 def test_imports_are_told_apart():
     text = """
 import numpy as np, os.path
-from .images import torch
+from tests.images import torch
 if TYPE_CHECKING:
     import accelerate
 if sys.version_info < (3, 11):

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 import sriqa_metric as sriqa
-from sriqa_metric.catalog import CATALOG
 from sriqa_metric.crops import CropPolicy
-
-from .hub_server import Hub, Repo
-from .random_weights import save_random
+from sriqa_metric.registry import CATALOG
+from tests.hub_server import Hub, Repo
+from tests.random_weights import save_random
 
 pytest.importorskip("pyiqa")
 

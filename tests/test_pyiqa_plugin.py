@@ -7,12 +7,11 @@ import sys
 import pytest
 import torch
 
-from sriqa_metric.catalog import CATALOG
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
-
-from .conftest import EXAMPLES
-from .random_weights import random_metric, save_random
+from sriqa_metric.registry import CATALOG
+from tests.conftest import EXAMPLES
+from tests.random_weights import random_metric, save_random
 
 pyiqa = pytest.importorskip("pyiqa")
 COFFEE = EXAMPLES / "coffee_realesrgan_x4plus.png"

@@ -12,8 +12,8 @@ from torch import nn
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.metric import CalibratedMetric
+from sriqa_metric.models.rectifier import Rectifier
 from sriqa_metric.quality_map import QualityMap, quality_map
-from sriqa_metric.rectifier import Rectifier
 from tests.conftest import EXAMPLES
 
 POLICY = CropPolicy(size=32, number=3, stride=8, wide_stride=12, wide=100)

@@ -5,8 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sriqa_metric.errors import SriqaError
-from sriqa_metric.images import ImageError
+from sriqa_metric.errors import ImageError, SriqaError
 from sriqa_metric.scoring import map_ahead, score_all, score_stream
 from tests.conftest import EXAMPLES
 

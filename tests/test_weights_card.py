@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from sriqa_metric.catalog import CATALOG
-from sriqa_metric.hub import sha256_of
-from sriqa_metric.weights import read_description, weights_id
+from sriqa_metric.files import sha256_of
+from sriqa_metric.registry import CATALOG
+from sriqa_metric.weights.format import weights_id
+from sriqa_metric.weights.header import read_description
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "weights_card"
@@ -39,7 +40,7 @@ def test_the_manifest_is_of_the_file():
 def test_the_description_is_complete():
     told = read_description(BUNDLED)
     for key in (
-        *("format_version", "metric", "encoder", "encoder_source", "crop_policy", "licence"),
+        *("format_version", "metric", "encoder", "encoder_source", "crop_policy", "license"),
         *("training_data", "settings", "base", "held_out", "evaluation", "precision", "notes"),
         *("package_version", "tensors_sha256"),
     ):

@@ -9,13 +9,12 @@ from huggingface_hub import constants
 from safetensors.torch import save
 from torch import Tensor
 
-from sriqa_metric.catalog import HubFile
 from sriqa_metric.crops import CropPolicy
+from sriqa_metric.hub import HubFile
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.quality_models import clip as clip_module
-
-from .hub_server import Hub, Repo, sha256_of
-from .random_weights import random_metric
+from sriqa_metric.models import clip as clip_module
+from tests.hub_server import Hub, Repo, sha256_of
+from tests.random_weights import random_metric
 
 REPO, FILE = "org/clip", "open_clip_model.safetensors"
 VISION = {"image_size": 224, "patch_size": 32, "layers": 1, "width": 64, "head_width": 32}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sriqa_metric.calibrate.release.card import make_card, make_manifest
-from sriqa_metric.catalog import CATALOG
-from sriqa_metric.weights import read_description, weights_id
+from sriqa_metric.registry import CATALOG
+from sriqa_metric.weights.format import weights_id
+from sriqa_metric.weights.header import read_description
 
 METRIC = "sriqa_lite"
 FOLDER = Path(__file__).parent

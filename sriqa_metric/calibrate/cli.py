@@ -8,9 +8,11 @@ import typer
 
 from ..errors import SriqaError
 from .evaluation.cli import evaluate
-from .ranking_cli import rank, select, study, votes
+from .ranking.cli import rank
 from .release.cli import export, publish
-from .training_cli import adapt, features, holdout, reproduce, train, train_quality_model
+from .selection.cli import select
+from .study.cli import study, votes
+from .training.cli import adapt, features, holdout, reproduce, train, train_quality_model
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SriqaError
-from ..paths import EXTENSIONS
+from ..files import EXTENSIONS
 from .wording import some
 
 # What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SriqaError
-from ..progress import tracked
 from .comparison import Comparison, Failure
 from .matching import Results, find_results
 from .wording import some
 
 if TYPE_CHECKING:
     from ..metric import CalibratedMetric
+
+_File = tuple[int, str, str]  # method, content, path
 
 # How well the score of an image repeats, whatever its neighbours: closer scores are equal.
 _TOLERANCE = {"cpu": 1e-5}
@@ -52,8 +53,9 @@ def compare_results(
     results: Results,
     batch_size: int | None = None,
     workers: int | None = None,
+    track: Callable[[Sequence[_File]], Iterable[_File]] = iter,
 ) -> Comparison:
-    """Score matched results and compare the methods; progress goes to stderr.
+    """Score matched results and compare the methods.
 
     A content of which a file fails is left out for every method, and the file is listed.
 
@@ -72,7 +74,7 @@ def compare_results(
     scores = np.full((len(results.methods), len(results.contents)), np.nan)
     failed = []
     stream = score_stream(metric, (path for *_, path in files), batch_size, workers)
-    for method, content, path in tracked(files, "scoring"):
+    for method, content, path in track(files):
         score = next(stream)
         if isinstance(score, SriqaError):
             failed.append(Failure(results.contents[content], path, str(score)))

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from sriqa_metric.calibrate import feature_store
-
-from .tiny import make_images
+from sriqa_metric.calibrate.features import store as feature_store
+from tests.calibrate.tiny import make_images
 
 BLUR = {"sharp": 0.0, "soft": 1.5, "dull": 4.0}
 

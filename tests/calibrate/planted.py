@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sriqa_metric.calibrate.config import LabelsConfig
-from sriqa_metric.calibrate.labelled import LabelledImages
+from sriqa_metric.calibrate.data.mos_sets import LabelledImages
 
 SMALL = LabelsConfig(epochs=2, batch=4, crops=2, lr=1e-2, precision="fp32")
 

@@ -53,9 +53,9 @@ def evaluate(
     Scores are kept in a cache, so a stopped evaluation goes on. Figures go to stdout, notes to
     stderr.
     """
-    from .cache import default_cache
     from .report import write_report
     from .run import Request, evaluate
+    from .score_cache import default_cache
 
     request = Request(
         metrics=tuple(name for given in metric or () for name in given.split(",") if name),

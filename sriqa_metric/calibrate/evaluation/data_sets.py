@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import SriqaError
-from ..labelled import READERS, LabelledImages, read_labelled
-from .benchmark import read_sriqa_bench
-from .figures import Statistic, mos_statistics
-from .pairs import read_pairs, read_realsr1k
+from ..data.mos_sets import READERS, LabelledImages, read_labelled
+from ..statistics import Statistic
+from .mos import mos_statistics
+from .pair_sets import read_pairs, read_realsr1k
 from .ranked import read_ranked
+from .sriqa_bench import read_sriqa_bench
 
 
 class DataSet(Protocol):

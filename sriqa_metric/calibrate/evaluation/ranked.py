@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
-from ..agreement import image_pairs_right, method_srcc, pairs_right
-from ..datasets import read_sr_results
-from .figures import Statistic
+from ..data.sr_results import read_sr_results
+from ..statistics import Statistic, image_pairs_right, method_srcc, pairs_right
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ...cli.progress import tracked
 from ...errors import SriqaError
-from ...progress import tracked
-from ..labelled import require_images
-from .cache import ScoreCache, image_digest, open_cache
+from ..data.fingerprints import image_digest
+from ..data.mos_sets import require_images
+from ..statistics import Estimate, Statistic, difference, estimate
 from .data_sets import DataSet, read_data_set
-from .figures import Estimate, Statistic, difference, estimate
 from .report import Row
+from .score_cache import ScoreCache, open_cache
 from .scorers import Scorer, ScoreTable, make_scorer, read_score_tables
 
 

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...catalog import CATALOG
 from ...errors import SriqaError
-from ..label_files import number_of, read_table
+from ...registry import CATALOG
+from ..data.csv_files import number_of, read_table
 from .data_sets import DataSet
 
 UNCALIBRATED = ":uncalibrated"
@@ -65,7 +65,7 @@ class OurScorer:
     """A metric of ours, scored as `sriqa-score` does."""
 
     def __init__(self, name: str, device: str) -> None:
-        from ...weights import load_source
+        from ...weights.load import load_source
 
         self.name = name
         self._metric = load_source(name.removesuffix(UNCALIBRATED), device)
@@ -96,7 +96,7 @@ class PyiqaScorer:
         import pyiqa
         from pyiqa.default_model_configs import DEFAULT_CONFIGS
 
-        from ...weights import find_device
+        from ...weights.load import find_device
 
         self._device = find_device(device)
         _check_no_reference(name, DEFAULT_CONFIGS)

@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...catalog import HubFile, find_spec
-from ...hub import sha256_of
-from ...thin import KEY
+from ...files import sha256_of
+from ...hub import HubFile
+from ...registry import find_spec
+from ...weights.encoder import KEY
 from ..evaluation.report import write_report
 from ..evaluation.scorers import UNCALIBRATED
-from ..run_report import figure_table
+from ..training.report import figure_table
+from .evaluation_rows import as_rows
 from .export import SAME
-from .figures import as_rows
 
-# Identifiers of the Hub that licences of weights commonly have; others are `other` with a name.
-_LICENCES = (
+# Identifiers of the Hub that licenses of weights commonly have; others are `other` with a name.
+_LICENSES = (
     "apache-2.0",
     "mit",
     "bsd-2-clause",
@@ -96,13 +97,13 @@ def _metadata(description: Mapping[str, Any], repo: str | None) -> Any:
         for row in description.get("evaluation", {}).get("rows", [])
         if row["weights"] and not row["weights"].endswith(UNCALIBRATED) and row["value"] is not None
     ]
-    licence = _slug(description["licence"])
-    known = licence in _LICENCES
+    license = _slug(description["license"])
+    known = license in _LICENSES
     return ModelCardData(
         library_name="sriqa-metric",
         pipeline_tag="other",  # the Hub has no task for image quality
-        license=licence if known else "other",
-        license_name=None if known else licence,
+        license=license if known else "other",
+        license_name=None if known else license,
         tags=[_TASK, "super-resolution", "no-reference", "pyiqa"],
         datasets=list(_labelled(description["training_data"])) or None,
         metrics=list(dict.fromkeys(_slug(row["figure"]) for row in rows)) or None,
@@ -143,7 +144,7 @@ def _facts(description: Mapping[str, Any]) -> list[str]:
         f"Encoder: {description['encoder']}.",
         f"Reads up to {policy['number']} crops of {policy['size']}×{policy['size']} pixels of an "
         "image, at native resolution.",
-        f"Licence: {description['licence']}.",
+        f"License: {description['license']}.",
     ]
     if KEY in description:
         lines.insert(1, _elsewhere(HubFile(**description[KEY])))
@@ -158,7 +159,7 @@ def _elsewhere(encoder: HubFile) -> str:
     return (
         f"The encoder is not in this file. It is fetched, once, from `{encoder.file}` of "
         f"[{encoder.repo}](https://huggingface.co/{encoder.repo}), commit `{encoder.revision}`, "
-        f"SHA-256 `{encoder.sha256}`; the licence of that repository applies to it."
+        f"SHA-256 `{encoder.sha256}`; the license of that repository applies to it."
     )
 
 
@@ -169,8 +170,8 @@ def _source(source: Mapping[str, Any]) -> str:
     if "initial" in source:
         return str(source["initial"])
     text = f"weights `{source['weights']}`"
-    if "licence" in source:
-        text += f" (licence {source['licence']})"
+    if "license" in source:
+        text += f" (license {source['license']})"
     if "encoder_source" in source:
         text += f", which began from {_source(source['encoder_source'])}"
     return text

@@ -15,7 +15,7 @@ from ...errors import SriqaError
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
-    licence: Annotated[str, typer.Option(help="Licence of the weights, e.g. Apache-2.0.")],
+    license: Annotated[str, typer.Option(help="License of the weights, e.g. Apache-2.0.")],
     evaluation: Annotated[
         list[Path] | None,
         typer.Option(help="Figures of `evaluate --format json`; may be repeated."),
@@ -36,20 +36,20 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write the final weights file of a run: with its data, its figures and its licence.
+    """Write the final weights file of a run: with its data, its figures and its license.
 
     float16 where that changes scores by less than a thousandth, else float32. Figures must be of
     the run's weights.safetensors, or of an earlier export with the same tensors at --output.
     With --encoder the file is float32 and small; the encoder is fetched by those who use it.
     """
-    from ...weights import weights_id
+    from ...weights.format import weights_id
     from .export import export
 
     try:
         text = notes.read_text(encoding="utf-8") if notes else ""
     except (OSError, UnicodeDecodeError) as error:
         raise SriqaError(f"{notes}: cannot be read: {error}") from None
-    precision = export(run, output, licence, evaluation or [], reference, encoder, text)
+    precision = export(run, output, license, evaluation or [], reference, encoder, text)
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:
         difference = "is all that the run kept"

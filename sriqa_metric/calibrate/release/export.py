@@ -13,13 +13,15 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ...catalog import CATALOG, HubFile, find_spec
-from ...checkpoints import read_checkpoint
-from ...errors import SriqaError
-from ...hub import WeightsError, fetch, sha256_of
-from ...thin import METRIC, is_encoder, parse_encoder, read_encoder
-from ...weights import find_weights, read_file, read_weights, save_weights, weights_id
-from .figures import owner, read_figures
+from ...errors import SriqaError, WeightsError
+from ...files import sha256_of
+from ...hub import HubFile, fetch
+from ...registry import CATALOG, find_spec
+from ...weights.checkpoints import read_checkpoint
+from ...weights.encoder import METRIC, is_encoder, parse_encoder, read_encoder
+from ...weights.format import WeightsFile, read_file, save_weights
+from ...weights.load import find_weights, read_weights
+from .evaluation_rows import owner, read_figures
 from .precision import choose_dtype
 
 SAME = "these tensors"
@@ -31,7 +33,7 @@ _CHECKPOINTS = {"rectifier": "rectifier", "labels": "quality_model"}  # stage ->
 def export(
     run: Path,
     output: Path,
-    licence: str,
+    license: str,
     evaluations: Sequence[Path] = (),
     reference: Path | None = None,
     encoder: str | None = None,
@@ -50,7 +52,7 @@ def export(
         Folder of a finished run.
     output : Path
         File to write. The same run, figures and output give the same bytes.
-    licence : str
+    license : str
         What the weights may be used for.
     evaluations : sequence of Path
         JSON reports of `sriqa-calibrate evaluate`, of the run's weights file or of an earlier
@@ -80,7 +82,8 @@ def export(
     if output.exists() and output.samefile(stored):
         raise SriqaError(f"{output}: is the run's own file; give another name")
     report, config = (_read_json(run / name) for name in ("report.json", "config.json"))
-    tensors, description = read_file(stored)
+    file = read_file(stored)
+    tensors, description = file.tensors, file.description
     metric = read_weights(stored, find_spec(report["metric"]))
     base = _base(config, description)
     full, known = _full(run, tensors, base)
@@ -96,7 +99,7 @@ def export(
         metric.load_state_dict(full)
         tensors = full
     hashed = tensors_sha256(tensors)
-    run_id = weights_id(stored)
+    run_id = file.weights_id
     measured_on = {run_id: SAME if precision["dtype"] == "float16" else ROUNDED}
     if earlier := _id_if_same(output, hashed):
         measured_on[earlier] = SAME
@@ -105,7 +108,7 @@ def export(
         record["settings"] = _without_folders(record["settings"])
     record |= {
         "encoder_source": _encoder_source(description, base),
-        "licence": licence,
+        "license": license,
         "held_out": {
             "contents": report["held_contents"],
             "methods": report["held_methods"],
@@ -147,23 +150,22 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise SriqaError(f"{path}: cannot be read: {error}") from None
 
 
-def _base(
-    config: Mapping[str, Any], description: Mapping[str, Any]
-) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and description of the file that a stage 2 started from, if it is still there."""
+def _base(config: Mapping[str, Any], description: Mapping[str, Any]) -> WeightsFile | None:
+    """The file that a stage 2 started from, if it is still there."""
     wanted = description.get("base", {}).get("weights")
     if not wanted or not config.get("base"):
         return None
     name = config["base"]
     try:
         path = find_weights(CATALOG[name]) if name in CATALOG else Path(name)
-        return read_file(path) if weights_id(path) == wanted else None
+        found = read_file(path)
+        return found if found.weights_id == wanted else None
     except (OSError, WeightsError):
         return None
 
 
 def _full(
-    run: Path, tensors: Mapping[str, Tensor], base: tuple[dict[str, Tensor], Any] | None
+    run: Path, tensors: Mapping[str, Tensor], base: WeightsFile | None
 ) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors, in float32 where the run has such values, and the parts that it has them of."""
     full, known = dict(tensors), []
@@ -180,7 +182,7 @@ def _full(
 
 
 def _full_parts(
-    run: Path, base: tuple[dict[str, Tensor], Any] | None
+    run: Path, base: WeightsFile | None
 ) -> Iterator[tuple[str, str, dict[str, Tensor]]]:
     """Part of the metric, where its float32 values are from, and the values."""
     for stage, part in _CHECKPOINTS.items():
@@ -194,7 +196,7 @@ def _full_parts(
             raise SriqaError(f"{path}: is no checkpoint of a run: {error!r}") from None
         yield part, str(path), values
     if base:
-        model = {n: value for n, value in base[0].items() if n.startswith("quality_model.")}
+        model = {n: value for n, value in base.tensors.items() if n.startswith("quality_model.")}
         yield "quality_model", "the base", model
 
 
@@ -224,7 +226,8 @@ def _same_encoder(
 def _id_if_same(path: Path, hashed: str) -> str | None:
     """Id of a weights file, if there is one here with these tensors."""
     try:
-        return weights_id(path) if tensors_sha256(read_file(path)[0]) == hashed else None
+        found = read_file(path)
+        return found.weights_id if tensors_sha256(found.tensors) == hashed else None
     except (OSError, WeightsError):
         return None
 
@@ -237,9 +240,7 @@ def _without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _encoder_source(
-    description: Mapping[str, Any], base: tuple[Any, dict[str, Any]] | None
-) -> dict[str, Any]:
+def _encoder_source(description: Mapping[str, Any], base: WeightsFile | None) -> dict[str, Any]:
     """What the encoder was before this run: a file, what that tells of itself, or how it began."""
     if "converted_from" in description:
         return {"converted_from": description["converted_from"]}
@@ -250,7 +251,7 @@ def _encoder_source(
         return {"initial": _without_folders(settings or {}).get("initial") or "not told"}
     found: dict[str, Any] = {"weights": description["base"]["weights"]}
     if base:
-        told = base[1]
-        found |= {key: told[key] for key in ("licence", "training_data")}
+        told = base.description
+        found |= {key: told[key] for key in ("license", "training_data")}
         found["encoder_source"] = told.get("encoder_source") or _encoder_source(told, None)
     return found

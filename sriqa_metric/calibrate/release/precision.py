@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...metric import CalibratedMetric
 from ...scoring import score_all
-from ..datasets import find_images
+from ..data.sr_results import find_images
 
 LARGEST_DIFFERENCE = 1e-3
 """float16 may change a score by less than this; where it changes more, float32 is written."""

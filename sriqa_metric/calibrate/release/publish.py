@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...catalog import HubFile
-from ...errors import SriqaError
-from ...hub import WeightsError
-from ...weights import load_source, read_file
+from ...errors import SriqaError, WeightsError
+from ...hub import HubFile
+from ...weights.format import read_file
+from ...weights.load import load_source
 from .card import make_card, make_manifest, size_and_hash
+from .evaluation_rows import owner
 from .export import tensors_sha256
-from .figures import owner
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def publish(release: Release, private: bool = False, tag: str | None = None) -> 
 
 def _own_description(weights: Path) -> dict[str, Any]:
     """The description of a weights file, whose figures must be of its tensors."""
-    tensors, description = read_file(weights)
+    found = read_file(weights)
+    tensors, description = found.tensors, found.description
     hashed = description.get("tensors_sha256")
     if hashed and hashed != tensors_sha256(tensors):
         raise WeightsError(f"{weights}: its description is of other tensors; export it again")

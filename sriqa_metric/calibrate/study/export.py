@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...errors import SriqaError
-from ..votes import REALSR1K_COLUMNS
+from ..data.votes import REALSR1K_COLUMNS
 from .schema import open_study
 
 SCHEMAS = ("tidy", "realsr1k")

@@ -20,7 +20,7 @@ from PIL import Image
 
 from ...errors import SriqaError
 from ...images import read_image
-from .pairs import Pair, join_named
+from ..data.image_pairs import Pair, join_named
 
 OBVIOUS_FACTOR = 8
 _CACHE_BYTES = 256 << 20

@@ -71,7 +71,8 @@ def ranking(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Scores of the methods with 95 % intervals, best first, or why there are none yet."""
     import numpy as np
 
-    from ..ranking import NORMAL_975, thurstone_counts
+    from ..ranking.thurstone import thurstone_counts
+    from ..statistics import NORMAL_975
 
     methods = sorted({pair[name] for pair in pairs for name in ("method_a", "method_b")})
     index = {name: place for place, name in enumerate(methods)}

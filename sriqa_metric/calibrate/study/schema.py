@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ...errors import SriqaError
+from ..data.image_pairs import Pair
 from .assignment import Settings
-from .pairs import Pair
 
 APPLICATION_ID = 0x53524951
 

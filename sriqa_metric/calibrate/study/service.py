@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.image_pairs import read_pairs
 from .assignment import Settings, Trial
 from .export import votes_csv
 from .images import StudyImages
-from .pairs import read_pairs
 from .report import report
 from .schema import open_study
 from .store import Progress, Refused, Store

@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ...errors import SriqaError
+from ..data.image_pairs import Pair
 from .assignment import Settings, Trial, assign, trial_of
-from .pairs import Pair
 from .schema import connect, create_or_compare
 
 _PROGRESS = """

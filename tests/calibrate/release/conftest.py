@@ -13,10 +13,10 @@ from sriqa_metric.calibrate.config import RunConfig
 from sriqa_metric.calibrate.release.export import export
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
-from sriqa_metric.rectifier import Rectifier
-from sriqa_metric.weights import load_source, save_weights
-
-from ...random_weights import save_random
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.weights.format import save_weights
+from sriqa_metric.weights.load import load_source
+from tests.random_weights import save_random
 
 DATA = {
     "sr_results": "2 methods x 4",

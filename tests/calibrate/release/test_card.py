@@ -13,9 +13,8 @@ from sriqa_metric.calibrate.cli import app
 from sriqa_metric.calibrate.release import card as card_module
 from sriqa_metric.calibrate.release.card import make_card, make_manifest
 from sriqa_metric.calibrate.release.export import export
-from sriqa_metric.weights import read_file, weights_id
-
-from .test_export import row, write
+from sriqa_metric.weights.format import read_file, weights_id
+from tests.calibrate.release.test_export import row, write
 
 
 def card_of(weights: Path) -> ModelCard:
@@ -85,7 +84,7 @@ def test_a_file_that_tells_little(base):
     assert "Which methods it knows is not told in the file." in card.text
 
 
-def test_licences_without_an_identifier(run, tmp_path):
+def test_licenses_without_an_identifier(run, tmp_path):
     export(run, tmp_path / "x.safetensors", "Research only, ask us")
     data = card_of(tmp_path / "x.safetensors").data
     assert (data.license, data.license_name) == ("other", "research-only-ask-us")
@@ -108,7 +107,7 @@ def test_notes_stand_before_everything_that_is_made(run, tmp_path):
     notes = tmp_path / "notes.md"
     notes.write_text("## Read this\n\nIt was made for deblurring, α.\n", encoding="utf-8")
     out = tmp_path / "x.safetensors"
-    given = ["export", str(run), "-o", str(out), "--licence", "MIT", "--notes", str(notes)]
+    given = ["export", str(run), "-o", str(out), "--license", "MIT", "--notes", str(notes)]
     done = CliRunner().invoke(app, given)
     assert done.exit_code == 0, done.output
     text = card_of(out).text

@@ -13,18 +13,18 @@ from typer.testing import CliRunner
 
 from sriqa_metric.calibrate.config import load_config
 from sriqa_metric.calibrate.evaluation.report import COLUMNS
-from sriqa_metric.calibrate.label_training import train_on_labels
 from sriqa_metric.calibrate.release import cli
+from sriqa_metric.calibrate.release.evaluation_rows import read_figures
 from sriqa_metric.calibrate.release.export import _full_parts, export
-from sriqa_metric.calibrate.release.figures import read_figures
 from sriqa_metric.calibrate.release.precision import LARGEST_DIFFERENCE, made_images
-from sriqa_metric.calibrate.run_folder import RunFolder
-from sriqa_metric.calibrate.runs import train
+from sriqa_metric.calibrate.training.label_training import train_on_labels
+from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.runs import train
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.scoring import score_all
-from sriqa_metric.weights import load_source, read_file, weights_id
-
-from ..planted import SMALL, planted, tiny
+from sriqa_metric.weights.format import read_file, weights_id
+from sriqa_metric.weights.load import load_source
+from tests.calibrate.planted import SMALL, planted, tiny
 
 WEIGHTS = "weights.safetensors"
 
@@ -59,7 +59,7 @@ def test_the_file_tells_everything_and_scores_as_the_run(exported, run, base, pi
     assert description["crop_policy"]["number"] == 1
     assert description["training_data"]["sr_sha256"] == "2" * 64
     assert description["training_data"]["ranking"]["soft"] == 0.25
-    assert description["licence"] == "CC-BY-4.0"
+    assert description["license"] == "CC-BY-4.0"
     assert description["held_out"]["figures"]["calibrated"]["srcc"] == 0.75
     assert description["run"] == {"weights": weights_id(run / WEIGHTS)}
     assert {"format_version", "package_version", "settings"} <= description.keys()
@@ -278,7 +278,7 @@ def test_command(run, figures, tmp_path):
     app = Typer()
     app.command()(cli.export)
     output = tmp_path / "final.safetensors"
-    arguments = [str(run), "-o", str(output), "--licence", "MIT", "--evaluation", str(figures)]
+    arguments = [str(run), "-o", str(output), "--license", "MIT", "--evaluation", str(figures)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert f"{output} {weights_id(output)}" in result.output

@@ -15,13 +15,12 @@ from typer.testing import CliRunner
 from sriqa_metric.calibrate.release import cli
 from sriqa_metric.calibrate.release.export import export
 from sriqa_metric.calibrate.release.publish import make_release, publish
-from sriqa_metric.catalog import HubFile
 from sriqa_metric.errors import SriqaError
-from sriqa_metric.hub import sha256_of
-from sriqa_metric.weights import read_file, save_weights
-
-from ...hub_server import Hub, Repo, client_environment
-from ...random_weights import random_metric, save_random
+from sriqa_metric.files import sha256_of
+from sriqa_metric.hub import HubFile
+from sriqa_metric.weights.format import read_file, save_weights
+from tests.hub_server import Hub, Repo, client_environment
+from tests.random_weights import random_metric, save_random
 
 NAME = "sriqa_lite.safetensors"
 FILES = [NAME, "README.md", "manifest.json"]
@@ -235,7 +234,7 @@ run, final, picture = sys.argv[1:]
 app = typer.Typer()
 app.command()(cli.export)
 app.command()(cli.publish)
-app(["export", run, "-o", final, "--licence", "MIT"], standalone_mode=False)
+app(["export", run, "-o", final, "--license", "MIT"], standalone_mode=False)
 app(["publish", "org/name", "--weights", final, "--tag", "v1"], standalone_mode=False)
 for repo in (None, "org/name", "org/name@v1"):
     if repo:

@@ -16,14 +16,14 @@ from sriqa_metric.calibrate.release.card import make_card
 from sriqa_metric.calibrate.release.export import export, tensors_sha256
 from sriqa_metric.calibrate.release.publish import make_release
 from sriqa_metric.errors import SriqaError
-from sriqa_metric.hub import sha256_of
-from sriqa_metric.quality_models import clip as clip_module
-from sriqa_metric.thin import KEY
-from sriqa_metric.weights import load_source, read_file, save_weights, weights_id
-
-from ...hub_server import Hub, client_environment
-from ...tiny_clip import FILE, REPO, client_at, clip_metric, clip_tensors, serve, use_tiny_tower
-from .test_export import WEIGHTS, row, write
+from sriqa_metric.files import sha256_of
+from sriqa_metric.models import clip as clip_module
+from sriqa_metric.weights.encoder import KEY
+from sriqa_metric.weights.format import read_file, save_weights, weights_id
+from sriqa_metric.weights.load import load_source
+from tests.calibrate.release.test_export import WEIGHTS, row, write
+from tests.hub_server import Hub, client_environment
+from tests.tiny_clip import FILE, REPO, client_at, clip_metric, clip_tensors, serve, use_tiny_tower
 
 pytest.importorskip("open_clip")
 
@@ -192,10 +192,10 @@ def test_the_card_tells_where_the_encoder_is(thin):
     told = description[KEY]
     text = make_card(thin, description, "org/name")
     line = next(line for line in text.splitlines() if "The encoder is not in this file" in line)
-    for words in (REPO, FILE, told["revision"], told["sha256"], "licence of that repository"):
+    for words in (REPO, FILE, told["revision"], told["sha256"], "license of that repository"):
         assert words in line
     assert "Stored as float32. float16 changes a score by at most" in text
-    assert "Licence: MIT." in text
+    assert "License: MIT." in text
 
 
 def test_a_thin_file_can_be_the_base_of_a_run(thin, make_run, named, tmp_path):
@@ -219,7 +219,7 @@ use_tiny_tower()
 app = typer.Typer()
 app.command()(cli.export)
 app.command()(cli.publish)
-arguments = [run, "-o", final, "--licence", "MIT", "--encoder", encoder]
+arguments = [run, "-o", final, "--license", "MIT", "--encoder", encoder]
 app(["export", *arguments], standalone_mode=False)
 app(["publish", "org/name", "--weights", final], standalone_mode=False)
 shutil.rmtree(os.environ["HF_HOME"])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.study.pairs import Pair
+from sriqa_metric.calibrate.data.image_pairs import Pair
 
 METHODS = ("bicubic", "dat", "gan")
 SERVE = """

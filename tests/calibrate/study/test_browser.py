@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.study.pairs import Pair
-
-from .conftest import ServerProcess, write_pairs
+from sriqa_metric.calibrate.data.image_pairs import Pair
+from tests.calibrate.study.conftest import ServerProcess, write_pairs
 
 pytest.importorskip("starlette", reason="the extra `study` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")

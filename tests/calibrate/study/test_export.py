@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from sriqa_metric.calibrate.data.image_pairs import Pair
+from sriqa_metric.calibrate.data.votes import KINDS, read_votes
 from sriqa_metric.calibrate.study.assignment import Settings
 from sriqa_metric.calibrate.study.export import REALSR1K_COLUMNS, TIDY_COLUMNS, export_votes
-from sriqa_metric.calibrate.study.pairs import Pair
 from sriqa_metric.calibrate.study.store import Store
-from sriqa_metric.calibrate.votes import KINDS, read_votes
 from sriqa_metric.errors import SriqaError
 
 

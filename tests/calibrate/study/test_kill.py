@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sriqa_metric.calibrate.study.export import export_votes
-
-from .conftest import ServerProcess, make_images
+from tests.calibrate.study.conftest import ServerProcess, make_images
 
 pytest.importorskip("starlette", reason="the extra `study` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sriqa_metric.calibrate.data.image_pairs import Pair
 from sriqa_metric.calibrate.study import assignment
 from sriqa_metric.calibrate.study.assignment import Settings
-from sriqa_metric.calibrate.study.pairs import Pair
 from sriqa_metric.calibrate.study.store import Refused, Store
 from sriqa_metric.errors import SriqaError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sriqa_metric.calibrate.data.image_pairs import Pair, read_pairs
 from sriqa_metric.calibrate.study.images import StudyImages
-from sriqa_metric.calibrate.study.pairs import Pair, read_pairs
 from sriqa_metric.errors import SriqaError
 
 

@@ -1,0 +1,191 @@
+"""Files of cached codes: written whole or not at all, and read only if they are what they claim."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from ...errors import SriqaError
+
+_MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
+_KEY = "features"  # one entry, for several are stored in an order that varies
+_HEX = set("0123456789abcdef")
+_GO_ON = "make room and run this again, it goes on where it stopped"
+
+
+class Shards:
+    """The shards of one folder: in each the tensor `codes` (n, 1 + draws, C) of n images.
+
+    The header says what made them, their checksum, and the SHA-256 of the image files.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : str
+        What the codes were made by; a shard that says anything else is refused.
+    row : tuple of int
+        Shape of the codes of one image, (1 + draws, C).
+    """
+
+    def __init__(self, folder: Path, settings: str, row: tuple[int, int]) -> None:
+        self.folder, self.settings, self.row = folder, settings, row
+
+    def write(self, images: Sequence[str], codes: Tensor) -> None:
+        """Add a shard.
+
+        Parameters
+        ----------
+        images : sequence of n str
+            SHA-256 of the image files.
+        codes : Tensor, (n, 1 + draws, C), float32, on the CPU
+
+        Raises
+        ------
+        SriqaError
+            If it cannot be written; nothing is left of it then.
+        """
+        from safetensors.torch import save
+
+        description = "\n".join([self.settings, _checksum(images, codes), *images])
+        data = save({"codes": codes}, {_KEY: description})
+        name = hashlib.sha256(description.encode()).hexdigest()[:16]
+        partial = self.folder / f"{name}.partial"
+        try:
+            with partial.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(self.folder / f"{name}.safetensors")
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            free = shutil.disk_usage(self.folder).free
+            raise SriqaError(
+                f"{self.folder}: cannot be written: {error.strerror}; {free} bytes are free, "
+                f"{len(data)} needed for the next {len(images)} images; {_GO_ON}"
+            ) from None
+
+    def require_room(self, images: int) -> None:
+        """Raise a `SriqaError` if the disk has no room for so many images."""
+        needed = 4 * images * math.prod(self.row)
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise SriqaError(
+                f"{self.folder}: disk full: {free} bytes are free, {needed} needed for the codes "
+                f"of {images} images; {_GO_ON}"
+            )
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Around `write`: this process and no other, nothing left half written by a kill.
+
+        Raises
+        ------
+        SriqaError
+            If another process is at it, or the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise SriqaError(
+                f"{self.folder}: another process is filling this store; wait until it is done"
+            ) from None
+        except OSError as error:
+            raise SriqaError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        try:
+            for partial in self.folder.glob("*.partial"):
+                partial.unlink()
+            yield
+        finally:
+            lock.release()
+
+    def index(self) -> dict[str, tuple[Path, int]]:
+        """Shard and row of every image, by its SHA-256.
+
+        Raises
+        ------
+        SriqaError
+            If a shard is cut off, not ours, or of other settings.
+        """
+        found = {}
+        for path in sorted(self.folder.glob("*.safetensors")):
+            with self._opened(path) as (_, _, images):
+                found.update({image: (path, row) for row, image in enumerate(images)})
+        return found
+
+    def read(self, images: Sequence[str]) -> Tensor:
+        """Codes (n, 1 + draws, C) of images, which must all be in the index.
+
+        Raises
+        ------
+        SriqaError
+            As `index`, and if the codes of a shard are not those that were written.
+        """
+        index = self.index()
+        places: dict[Path, list[tuple[int, int]]] = {}
+        for place, image in enumerate(images):
+            path, row = index[image]
+            places.setdefault(path, []).append((place, row))
+        codes = torch.empty(len(images), *self.row)
+        for path, rows in places.items():
+            with self._opened(path) as (file, checksum, named):
+                stored = file.get_tensor("codes")  # mapped from the file
+                if _checksum(named, stored) != checksum:
+                    raise _refused(path, "is damaged, its codes are not those that were written")
+                to, taken = torch.tensor(rows).unbind(1)
+                codes[to] = stored[taken]
+        return codes
+
+    def size(self) -> int:
+        """Bytes of all shards."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[tuple[Any, str, list[str]]]:
+        """The open file, its checksum and images, when all but the checksum has been checked."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with path.open("rb") as stream:
+                header = int.from_bytes(stream.read(8), "little")
+            if header > _MAX_HEADER:
+                raise _refused(path, f"is no shard, it claims a header of {header} bytes")
+            file = safe_open(path, framework="pt")
+        except OSError as error:
+            raise _refused(path, f"cannot be read ({error.strerror or error})") from None
+        except SafetensorError as error:
+            raise _refused(path, f"is cut off or damaged ({error!s:.100})") from None
+        with file:
+            settings, *checks = (file.metadata() or {}).get(_KEY, "").split("\n")
+            if list(file.keys()) != ["codes"] or settings != self.settings or not checks:
+                raise _refused(path, "is no shard of this store")
+            checksum, *images = checks
+            codes = file.get_slice("codes")
+            expected = (len(images), *self.row)
+            if codes.get_dtype() != "F32" or tuple(codes.get_shape()) != expected:
+                found = f"{codes.get_dtype()} {tuple(codes.get_shape())}"
+                raise _refused(path, f"holds codes {found}, not F32 {expected}")
+            if not all(len(image) == 64 and _HEX.issuperset(image) for image in images):
+                raise _refused(path, "does not say whose codes it holds")
+            yield file, checksum, images
+
+
+def _refused(path: Path, reason: str) -> SriqaError:
+    return SriqaError(f"{path}: {reason}; delete it, and what it held is computed anew")
+
+
+def _checksum(images: Sequence[str], codes: Tensor) -> str:
+    digest = hashlib.sha256("\n".join(images).encode())
+    digest.update(codes.numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,222 @@
+"""Codes of images through a frozen quality model, on disk: computed once for all runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...errors import SriqaError
+from ...images import read_image
+from ...memory import memory_advice
+from ...metric import CalibratedMetric
+from ...scoring import map_ahead
+from ..data.fingerprints import image_digest
+from .draws import Draws, batched_codes
+from .progress import Progress, progress_bar
+from .shards import Shards
+
+_FORMAT = 1  # of the shards, and of how windows are drawn
+_SHARD = 256  # images; a kill loses less than that
+
+
+class FeatureStore:
+    """Codes of images on disk: of the test crops, and of random draws of windows.
+
+    A code is kept by weights, settings and the bytes of the image file, so equal files are
+    computed once, and of more data only what is new. The device is no part of that: codes from
+    another one differ by rounding. Anyone can read while one process fills.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a folder of shards for every weights id and settings.
+    metric : CalibratedMetric
+        Its quality model computes the codes, on its device; the rectifier plays no part.
+    draws, crops, seed : int
+        Random draws of an image, windows of a draw, and what they depend on; see `Draws`.
+    batch_size : int, optional
+        Crops that go through the network at once; by default what is fast on the device.
+
+    Raises
+    ------
+    SriqaError
+        For a number that is too small, and for a metric whose weights have no id.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        metric: CalibratedMetric,
+        draws: int = 8,
+        crops: int = 3,
+        seed: int = 0,
+        batch_size: int | None = None,
+    ) -> None:
+        if metric.weights_id == "unsaved":
+            raise SriqaError(
+                f"codes are kept by the id of the weights, but those of this {metric.name} are "
+                "unsaved; save them, and load the file"
+            )
+        self._metric = metric
+        self._draws = Draws(metric.policy, draws, crops, seed)
+        self._batch_size = batch_size or metric.crops_per_pass
+        settings = {
+            "format": _FORMAT,
+            "weights": metric.weights_id,
+            "policy": metric.policy.to_dict(),
+            "draws": draws,
+            "crops": crops,
+            "seed": seed,
+        }
+        self._settings = json.dumps(settings, sort_keys=True)
+        digest = hashlib.sha256(self._settings.encode()).hexdigest()[:12]
+        weights = re.sub(r"[^\w.-]", "-", metric.weights_id)[:64]
+        self.folder = folder / f"{weights}-{digest}"
+
+    def codes(self, paths: Sequence[Path]) -> Tensor:
+        """Codes of images; what is missing is computed first, as by `fill`.
+
+        Parameters
+        ----------
+        paths : sequence of n Path
+
+        Returns
+        -------
+        Tensor, (n, 1 + draws, C), float32, on the CPU
+            [:, 0] of the test crops, as the metric scores them; then of the random draws.
+
+        Raises
+        ------
+        SriqaError
+            As `fill`, and if a shard is damaged.
+        """
+        images, _ = self._filled(paths, progress_bar)
+        return self._shards.read(images)
+
+    def fill(self, paths: Sequence[Path], progress: Progress = progress_bar) -> int:
+        """Compute what is missing; after a kill the same call goes on, to the same bits.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+        progress : generator function, optional
+            Passes items on, given what is done to them and how many there are.
+
+        Returns
+        -------
+        int
+            Images computed.
+
+        Raises
+        ------
+        SriqaError
+            If an image cannot be read or its codes are not finite (it is named), if the disk is
+            full, the GPU's memory does not suffice, a shard is no shard, or another process is
+            filling this store. What was done before is kept.
+        """
+        return self._filled(paths, progress)[1]
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self._shards.size()
+
+    @cached_property
+    def _shards(self) -> Shards:
+        size = self._draws.policy.size
+        blank = torch.zeros(1, 3, size, size, device=self._metric.device)
+        with torch.inference_mode():
+            width = self._metric.encode(blank).shape[1]
+        return Shards(self.folder, self._settings, (1 + self._draws.number, width))
+
+    def _filled(self, paths: Sequence[Path], progress: Progress) -> tuple[list[str], int]:
+        """SHA-256 of every image, and how many of them had to be computed."""
+        unique = list(dict.fromkeys(paths))
+        workers = os.cpu_count() or 1
+        with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
+            found = map_ahead(pool, image_digest, unique, depth=2 * workers)
+            with closing(progress(found, "hashing", len(unique))) as digests:
+                sha256 = dict(zip(unique, digests, strict=True))
+        files: dict[str, Path] = {}
+        for path in unique:
+            files.setdefault(sha256[path], path)
+        images = [sha256[path] for path in paths]
+        if files.keys() <= self._shards.index().keys():
+            return images, 0
+        with self._shards.filling():
+            known = self._shards.index()
+            missing = [(image, path) for image, path in files.items() if image not in known]
+            self._compute(missing, progress)
+        return images, len(missing)
+
+    def _compute(self, missing: list[tuple[str, Path]], progress: Progress) -> None:
+        """Add the shards of images, in their order.
+
+        Each begins a new batch, so that batches are composed after a kill as without it.
+        """
+        device = self._metric.device
+
+        def decoded(item: tuple[str, Path]) -> Tensor | SriqaError:
+            # No arithmetic of torch here, and one thread beside a network on the CPU; see
+            # `scoring.code_stream`.
+            image, path = item
+            try:
+                if image_digest(path) != image:
+                    raise SriqaError(f"{path}: was changed meanwhile; run this again")
+                pixels = read_image(path)
+            except SriqaError as error:
+                return error
+            return _pinned(pixels) if device.type == "cuda" else pixels
+
+        workers = 1 if device.type == "cpu" else os.cpu_count() or 1
+        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+            ahead = map_ahead(pool, decoded, missing, depth=workers)
+            with closing(progress(ahead, "features", len(missing))) as stream:
+                for start in range(0, len(missing), _SHARD):
+                    self._shards.require_room(len(missing) - start)
+                    self._add_shard(missing[start : start + _SHARD], stream)
+
+    @torch.inference_mode()
+    def _add_shard(
+        self, shard: list[tuple[str, Path]], stream: Iterator[Tensor | SriqaError]
+    ) -> None:
+        """Take the images of a shard off the stream; one that cannot be read ends it."""
+        failed: list[SriqaError] = []
+
+        def crops() -> Iterator[Tensor]:
+            # The stream goes on after this shard: no more than its own images are taken.
+            for (image, _), pixels in zip(shard, islice(stream, len(shard)), strict=True):
+                if isinstance(pixels, SriqaError):
+                    failed.append(pixels)
+                    return
+                yield self._draws.cut(pixels.to(self._metric.device, non_blocking=True), image)
+
+        size = self._batch_size
+        halved = f"--batch-size of `sriqa-calibrate features` to {max(1, size // 2)} (it is {size})"
+        with memory_advice("features", halved):
+            encoded = batched_codes(lambda part: self._metric.encode(part, size), crops(), size)
+            averaged = [self._draws.average(codes) for codes in encoded]
+            codes = torch.stack(averaged).cpu() if averaged else None
+        if codes is not None:
+            finite = codes.isfinite().flatten(1).all(1).tolist()
+            if not all(finite):
+                path = shard[finite.index(False)][1]
+                raise SriqaError(f"{path}: its codes are NaN or infinite; leave the image out")
+            self._shards.write([image for image, _ in shard[: len(codes)]], codes)
+        if failed:
+            raise failed[0]
+
+
+def _pinned(image: Tensor) -> Tensor:
+    """The image (3, H, W) in memory that the GPU reads while the processor goes on."""
+    return image.permute(1, 2, 0).contiguous().pin_memory().permute(2, 0, 1)

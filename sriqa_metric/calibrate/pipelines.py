@@ -1,0 +1,121 @@
+"""The paper's calibration from beginning to end, and the calibration of anything else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..weights.load import load_source
+from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
+from .data.mos_sets import require_images
+from .data.sr_results import read_sr_results
+from .evaluation.data_sets import read_data_set
+from .evaluation.report import write_report
+from .evaluation.run import Request, evaluate
+from .evaluation.score_cache import default_cache
+from .training.quality_runs import train_quality_model
+from .training.runs import train
+
+_STEPS = 300  # of a recalibration, however few contents there are
+
+
+def reproduce(
+    config: RunConfig, koniq: Path, pipal: Path, realsr1k: Path, output: Path, device: torch.device
+) -> Path:
+    """Both stages and the evaluation, in `quality/`, `rectifier/` and `evaluation.md` of a folder.
+
+    What is finished is not done again, what was stopped goes on. Contents of RealSR-1K are left
+    out of the SR results.
+
+    Parameters
+    ----------
+    config : RunConfig
+        A shipped one, with `data.sr` set.
+    koniq, pipal, realsr1k : Path
+        Folders of KonIQ-10k, PIPAL and RealSR-1K.
+    output : Path
+    device : torch.device
+
+    Returns
+    -------
+    Path
+        The weights file.
+
+    Raises
+    ------
+    SriqaError
+        As the stages and the evaluation do.
+    """
+    sets = (f"realsr1k={realsr1k}", f"koniq10k={koniq}")
+    for each in sets:  # what is wrong with them is not to be told after the training
+        data_set = read_data_set(each)
+        require_images(data_set.name, data_set.paths)
+    labelled = [f"koniq10k={koniq}", f"pipal={pipal}"]
+    data = replace(config.data, labelled=labelled, exclude=[*config.data.exclude, str(realsr1k)])
+    config = replace(config, data=data)
+    quality, rectifier = output / "quality", output / "rectifier"
+    if not (quality / "report.json").exists():
+        train_quality_model(config, quality, device)
+    if not (rectifier / "report.json").exists():
+        base = str(quality / "weights.safetensors")
+        train(replace(config, base=base), rectifier, device)
+    weights = rectifier / "weights.safetensors"
+    metrics = (str(weights), f"{weights}:uncalibrated")
+    rows, notes = evaluate(Request(metrics, sets, default_cache(), device=str(device)))
+    with (output / "evaluation.md").open("w", encoding="utf-8", newline="") as stream:
+        write_report(rows, notes, "md", stream)
+    return weights
+
+
+def adapted(
+    base: str,
+    sr: Path,
+    ranking: Path,
+    photos: Path | None = None,
+    exclude: Sequence[Path] = (),
+    skip_incomplete: bool = False,
+) -> RunConfig:
+    """Settings that calibrate a metric anew for the methods of a ranking, on a CPU.
+
+    A sixth of the contents is held out. Certain orders, made of the results themselves and of
+    photos where there are any, keep the metric from forgetting what distortions are.
+
+    Parameters
+    ----------
+    base : str
+        Weights file or name of a metric.
+    sr : Path
+        `<sr>/<method>/<content>.<extension>`; of any restoration, not of SR alone.
+    ranking : Path
+        CSV with columns `method` and `mu`.
+    photos : Path, optional
+    exclude, skip_incomplete
+        Which contents are left out, see `datasets.read_sr_results`.
+
+    Raises
+    ------
+    SriqaError
+        If the base, the results or the ranking cannot be read.
+    """
+    metric = load_source(base).name
+    contents = len(read_sr_results(sr, ranking, exclude, skip_incomplete).contents)
+    held = max(1, contents // 6)
+    rectifier = RectifierConfig(draws=0, lr=1e-4)
+    steps = max(1, (contents - held) // rectifier.contents)
+    return RunConfig(
+        metric=metric,
+        base=base,
+        data=DataConfig(
+            sr=str(sr),
+            ranking=str(ranking),
+            photos=str(photos or ""),
+            exclude=[str(folder) for folder in exclude],
+            skip_incomplete=skip_incomplete,
+        ),
+        validation=ValidationConfig(contents=held),
+        rectifier=replace(rectifier, epochs=math.ceil(_STEPS / steps)),
+    )

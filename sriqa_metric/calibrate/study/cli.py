@@ -1,0 +1,50 @@
+"""The commands `sriqa-calibrate study` and `sriqa-calibrate votes`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def study(
+    pairs: Annotated[Path, typer.Argument(help="CSV file of pairs, as `select` writes it.")],
+    images: Annotated[Path, typer.Option(help="Folder that the images' paths are relative to.")],
+    db: Annotated[Path, typer.Option(help="SQLite file; a study that is in it is continued.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
+    admin_token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SRIQA_ADMIN_TOKEN", help="Opens the experimenter's page; by default a new one."
+        ),
+    ] = None,
+    trials_per_subject: Annotated[
+        int | None, typer.Option(help="Pairs that each subject sees; by default all.")
+    ] = None,
+    tie: Annotated[bool, typer.Option("--tie", help="Allow the answer `no difference`.")] = False,
+    repeat_rate: Annotated[float, typer.Option(help="Repeated pairs, per pair.")] = 0.05,
+    obvious_rate: Annotated[float, typer.Option(help="Obvious pairs, per pair.")] = 0.05,
+    training: Annotated[int, typer.Option(help="Practice trials at the start.")] = 3,
+) -> None:
+    """Collect votes: serve the page of a 2AFC study until Ctrl-C."""
+    from ..study.assignment import Settings
+    from ..study.server import serve
+
+    settings = Settings(trials_per_subject, tie, repeat_rate, obvious_rate, training)
+    serve(pairs, images, db, host, port, admin_token, settings)
+
+
+def votes(
+    db: Annotated[Path, typer.Argument(help="SQLite file of a study; it may be running.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file to write.")],
+    schema: Annotated[
+        str, typer.Option(help="tidy (one line per vote) or realsr1k (one line per pair).")
+    ] = "tidy",
+) -> None:
+    """Write the votes of a study to a CSV file."""
+    from ..study.export import export_votes
+
+    print(f"{output}: {export_votes(db, output, schema)} lines", file=sys.stderr)

@@ -1,0 +1,156 @@
+"""Batches of random crops of labelled images and SR results, decoded ahead of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...crops import enlarged_size, read_windows
+from ...errors import SriqaError
+from ...scoring import map_ahead
+from ..config import LabelsConfig
+from ..data.mos_sets import LabelledImages
+from ..data.sr_results import SRResults, pixels
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """The crops of one step.
+
+    Parameters
+    ----------
+    crops : ndarray, (P, K, S, S, 3), uint8
+        K crops of every image: the labelled sets one after the other, then content by content
+        the results of all methods.
+    files : tuple of Path
+        The P images.
+    rows : tuple of ndarray
+        Which images of each labelled set they are.
+    """
+
+    crops: np.ndarray
+    files: tuple[Path, ...]
+    rows: tuple[np.ndarray, ...]
+
+
+class CropBatches:
+    """Batches that depend on the seed and the step alone, so that a run can go on anywhere.
+
+    A set is passed through in a random order, new for every pass, and what does not fill a batch
+    is left out of that pass; no batch has an image twice. An epoch is one pass through the set
+    that takes longest; the others start over, each on its own.
+
+    Parameters
+    ----------
+    sets : sequence of LabelledImages
+        A set of fewer images than `config.batch` is in every batch as a whole.
+    sr : SRResults or None
+        SR results, of which every step gets `config.contents` contents.
+    config : LabelsConfig
+    seed : int
+    size : int
+        Side of a crop, in pixels.
+    process, processes : int
+        Which of how many processes this is; they go through a set together.
+    """
+
+    def __init__(
+        self,
+        sets: Sequence[LabelledImages],
+        sr: SRResults | None,
+        config: LabelsConfig,
+        seed: int,
+        size: int,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.sets, self.sr, self.config, self.seed, self.size = sets, sr, config, seed, size
+        self.process, self.processes = process, processes
+        passes = [len(labelled.paths) // config.batch // processes for labelled in sets]
+        self.steps_per_epoch = max(1, *passes)
+
+    def stream(self, steps: range, workers: int) -> Generator[CropBatch, None, None]:
+        """The batches of some steps, counted from 1, made in threads about a step ahead."""
+        work = len(self._jobs(1)[1])
+        jobs = (job for step in steps for job in self._jobs(step)[1])
+        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+            made = map_ahead(pool, self._made, jobs, depth=max(work, workers))
+            for step in steps:
+                rows, planned = self._jobs(step)
+                crops = np.concatenate(list(islice(made, work)))
+                yield CropBatch(crops, tuple(path for paths, _ in planned for path in paths), rows)
+
+    def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[tuple[list[Path], list[int]]]]:
+        """Rows of each labelled set; files that are cut at the same places, and their seeds."""
+        config, sr = self.config, self.sr
+        rows = tuple(
+            self._drawn(index, len(labelled.paths), config.batch, step)
+            for index, labelled in enumerate(self.sets)
+        )
+        groups = [
+            [s.paths[row]] for s, chosen in zip(self.sets, rows, strict=True) for row in chosen
+        ]
+        if sr is not None:
+            drawn = self._drawn(len(self.sets), len(sr.contents), config.contents, step)
+            groups += [[sr.paths[m, sr.contents[index]] for m in sr.methods] for index in drawn]
+        seeds = [[self.seed, 1, step, self.process, place] for place in range(len(groups))]
+        return rows, list(zip(groups, seeds, strict=True))
+
+    def _drawn(self, part: int, available: int, batch: int, step: int) -> np.ndarray:
+        """What the step takes of a set: a piece of the present pass's random order."""
+        turns = max(1, available // batch)
+        turn = (step - 1) * self.processes + self.process
+        order = np.random.default_rng([self.seed, 0, part, turn // turns]).permutation(available)
+        return order[turn % turns * batch :][:batch]
+
+    def _made(self, job: tuple[list[Path], list[int]]) -> np.ndarray:
+        paths, seed = job
+        return random_crops(paths, self.config.crops, self.size, np.random.default_rng(seed))
+
+
+def random_crops(
+    paths: Sequence[Path], number: int, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Random windows, mirrored or not, at the same places of all images.
+
+    An image whose short side is below `size` is enlarged as for scoring.
+
+    Returns
+    -------
+    ndarray, (images, number, size, size, 3), uint8
+
+    Raises
+    ------
+    SriqaError
+        If a file cannot be read, or the images differ in size; the message names it.
+    """
+    images = [pixels(path) for path in paths]
+    shape = images[0].shape
+    for image, path in zip(images, paths, strict=True):
+        if image.shape != shape:
+            raise SriqaError(
+                f"{path}: {image.shape[1]}x{image.shape[0]} pixels, but {paths[0]} has "
+                f"{shape[1]}x{shape[0]}; results of a content need one size"
+            )
+    height, width = enlarged_size(shape[0], shape[1], size)
+    tops = rng.integers(height - size + 1, size=number)
+    lefts = rng.integers(width - size + 1, size=number)
+    mirrored = rng.random(number) < 0.5
+    where = list(zip(tops.tolist(), lefts.tolist(), strict=True))
+    crops = np.empty((len(images), number, size, size, 3), np.uint8)
+    for image, cut in zip(images, crops, strict=True):
+        if (height, width) == shape[:2]:
+            # Copied by numpy: a thread of ours that calls torch would start a team of its own.
+            for window, (top, left) in zip(cut, where, strict=True):
+                window[:] = image[top : top + size, left : left + size]
+        else:
+            windows = read_windows(torch.from_numpy(image).permute(2, 0, 1), where, size)
+            cut[:] = (windows * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    crops[:, mirrored] = crops[:, mirrored, :, ::-1]
+    return crops

@@ -1,0 +1,165 @@
+"""Stage 1: a quality model, trained whole on pairs of images with MOS.
+
+With SR results beside them the same training is ablation Model IV: the group loss trains the
+quality model itself, and nothing can be cached.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import torch
+
+from ...cli.progress import tracked
+from ...errors import SriqaError
+from ...memory import memory_advice
+from ...models import QualityModel
+from ..config import LabelsConfig
+from ..data.mos_sets import LabelledImages, require_images
+from ..data.sr_results import SRResults
+from .crop_batches import CropBatches
+from .label_steps import POLICY, LabelTraining
+from .run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_SAVE_EVERY = 200  # steps
+
+
+def train_on_labels(
+    model: QualityModel,
+    sets: Sequence[LabelledImages],
+    validation: Sequence[LabelledImages],
+    config: LabelsConfig,
+    seed: int,
+    folder: RunFolder | None,
+    device: torch.device,
+    sr: SRResults | None = None,
+    stage: str = "labels",
+) -> None:
+    """Train q_w by the sum over sets of the labelled loss, plus λ₂ · group loss on SR results.
+
+    All pairs of a set's images in a step are compared, never images of two sets. A training that
+    was stopped goes on from its last checkpoint, and ends as it would have without the stop.
+
+    Started by `accelerate launch`, every process has batches of its own, compares pairs within
+    them, and steps by the mean of all gradients.
+
+    Parameters
+    ----------
+    model : QualityModel
+        Changed in place to its best state, by the mean over `validation` of the SRCC of its
+        scores, before the first step and after each epoch; the first of equals is kept.
+    sets, validation : sequence of LabelledImages
+        What is trained on and what the best state is chosen on.
+    config : LabelsConfig
+    seed : int
+    folder : RunFolder
+        Takes the log and the checkpoints, and has those of a stopped training. None where
+        `first_process()` is False.
+    device : torch.device
+        Where to train; accelerate's choice goes before it.
+    sr : SRResults, optional
+        What the group loss is computed on, if `config.contents` is above 0.
+    stage : str
+        Name of this training in the folder.
+
+    Raises
+    ------
+    SriqaError
+        For settings out of range, images that are missing or cannot be read, a loss or gradient
+        that is not finite (step and files are named), and if the GPU's memory does not suffice.
+    """
+    if config.epochs == 0:
+        return
+    _check(sets, validation, config, sr)
+    for labelled in (*sets, *validation):
+        require_images(labelled.name, labelled.paths)
+    team = _accelerator(device)
+    device = team.device if team else device
+    process, processes = (team.process_index, team.num_processes) if team else (0, 1)
+    batches = CropBatches(
+        sets, sr if config.contents else None, config, seed, POLICY.size, process, processes
+    )
+    steps = config.epochs * batches.steps_per_epoch
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        memory_advice(stage, _halved(config)),
+    ):
+        training = LabelTraining(model, batches, config, device, team, stage)
+        stopped = training.resume(folder)
+        if stopped is None:
+            training.keep(folder, 0, training.validate(validation))
+        following = range((stopped or 0) + 1, steps + 1)
+        workers = 1 if device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes)
+        with closing(batches.stream(following, workers)) as stream:
+            shown = tracked(following, stage, hidden=not first_process())
+            for step, batch in zip(shown, stream, strict=True):
+                losses = training.step(step, batch)
+                if step % batches.steps_per_epoch == 0:
+                    training.keep(folder, step, losses | training.validate(validation))
+                elif step % _SAVE_EVERY == 0:
+                    training.keep(folder, step, losses)
+                elif folder:
+                    folder.log(stage, step, losses)
+    training.model.load_state_dict(training.best_state)
+    training.model.eval().requires_grad_(False)
+
+
+def first_process() -> bool:
+    """Whether this process writes the files: the only one, or the first that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _accelerator(device: torch.device) -> Accelerator | None:
+    """What ties this process to the others that a launcher started; None if it is the only one."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
+        return None
+    try:
+        from accelerate import Accelerator
+    except ModuleNotFoundError:
+        raise SriqaError(
+            f"started as one of {processes} processes, which needs accelerate; "
+            "pip install 'sriqa-metric[distributed]', or start it without a launcher"
+        ) from None
+    return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+
+
+def _check(
+    sets: Sequence[LabelledImages],
+    validation: Sequence[LabelledImages],
+    config: LabelsConfig,
+    sr: SRResults | None,
+) -> None:
+    least = {"epochs": 0, "batch": 2, "crops": 1, "period": 1, "contents": 0}
+    for name, bound in least.items():
+        value = getattr(config, name)
+        if value < bound:
+            raise SriqaError(f"labels.{name} is {value}; it must be {bound} or more")
+    if config.precision not in ("bf16", "fp32"):
+        raise SriqaError(f"labels.precision is {config.precision!r}; it must be bf16 or fp32")
+    if config.contents and sr is None:
+        raise SriqaError(
+            f"labels.contents is {config.contents}, but there are no SR results; set data.sr"
+        )
+    for name, found in (("train on", sets), ("choose the best state on", validation)):
+        if not found:
+            raise SriqaError(f"no labelled images to {name}; set data.labelled, or labels.epochs=0")
+    for labelled in (*sets, *validation):
+        if len(labelled.paths) < 2:
+            raise SriqaError(f"{labelled.name}: {len(labelled.paths)} images; pairs need two")
+
+
+def _halved(config: LabelsConfig) -> str:
+    """What to set where the memory of a GPU does not suffice."""
+    advice = f"labels.batch={max(2, config.batch // 2)} (it is {config.batch})"
+    if config.contents:
+        advice += f", labels.contents={max(1, config.contents // 2)} (it is {config.contents})"
+    if not config.checkpointing:
+        advice += " or labels.checkpointing=true"
+    return advice

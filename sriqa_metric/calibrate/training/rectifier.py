@@ -1,0 +1,311 @@
+"""Stage 2: the rectifier, trained on cached codes of a frozen quality model."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...cli.progress import tracked
+from ...errors import SriqaError
+from ...memory import memory_advice
+from ...models import QualityModel
+from ...models.rectifier import Rectifier
+from ..config import RectifierConfig
+from .losses import group_loss, labelled_loss, order_loss
+from .run_folder import RunFolder
+
+_LADDERS = 64  # a step
+
+
+@dataclass(frozen=True)
+class StageTwoData:
+    """Codes that a rectifier is trained on: float32, on the CPU; they may be mapped from files.
+
+    Where there are several codes of an image, the first is of its test crops and the K others are
+    of random draws of crops.
+
+    Parameters
+    ----------
+    results : Tensor, (N, n, 1 + K, C)
+        Codes of N methods on n contents.
+    mu : Tensor, (N,)
+        Global ranking.
+    held_out : Tensor, (N, k, C)
+        Codes of the test crops on contents that are not trained on.
+    labelled : tuple of (Tensor, Tensor), (m, 1 + K, C) and (m,)
+        Of each labelled set the codes and the MOS, higher is better.
+    ladders : Tensor, (l, L, C), optional
+        Codes of L versions of an image, best first: certain orders, which stand in for labels.
+    """
+
+    results: Tensor
+    mu: Tensor
+    held_out: Tensor
+    labelled: tuple[tuple[Tensor, Tensor], ...] = ()
+    ladders: Tensor | None = None
+
+
+def train_rectifier(
+    rectifier: Rectifier,
+    model: QualityModel,
+    data: StageTwoData,
+    config: RectifierConfig,
+    seed: int,
+    folder: RunFolder,
+    stage: str = "rectifier",
+) -> None:
+    """Train h_θ by Eq. (6): labelled loss + λ₂ · group loss, every pair of methods in each step.
+
+    An epoch cuts a random order of the contents into groups of B. A training that was stopped goes
+    on from its last validation, and ends as it would have without the stop.
+
+    Parameters
+    ----------
+    rectifier : Rectifier
+        Changed in place to its best state on the held-out contents; its device is trained on.
+    model : QualityModel
+        Frozen, in evaluation mode, on the same device; reads quality and features from codes.
+    data : StageTwoData
+    config : RectifierConfig
+    seed : int
+    folder : RunFolder
+        Takes the log and the checkpoints, and has those of a stopped training.
+    stage : str
+        Name of this training in the folder.
+
+    Raises
+    ------
+    SriqaError
+        For settings out of range, for codes, losses or gradients that are not finite (step, part
+        and contents are named), and if the GPU's memory does not suffice.
+    """
+    _check(data, config)
+    device = next(rectifier.parameters()).device
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        memory_advice(stage, _halved(data, config)),
+    ):
+        training = _Training(rectifier, model, data, config, seed, stage)
+        stopped = folder.resume(stage)
+        if stopped:
+            training.load(stopped[1])
+        else:
+            folder.log(stage, 0, training.validate())
+            folder.save(stage, 0, training.state())
+        for step in tracked(range(stopped[0] + 1 if stopped else 1, training.steps + 1), stage):
+            losses = training.step(step)
+            if step % config.validate_every == 0 or step == training.steps:
+                folder.log(stage, step, losses | training.validate())
+                folder.save(stage, step, training.state())
+        rectifier.load_state_dict(training.best_state)
+    rectifier.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A term of Eq. (6) in one step.
+
+    `items` (...) says of which content, image or ladder each of the codes (..., C) is.
+    """
+
+    name: str
+    items: Tensor
+    codes: Tensor
+    loss: Callable[[Tensor], Tensor]
+
+
+class _Training:
+    """A rectifier in training, and what a checkpoint holds of it."""
+
+    def __init__(
+        self,
+        rectifier: Rectifier,
+        model: QualityModel,
+        data: StageTwoData,
+        config: RectifierConfig,
+        seed: int,
+        stage: str,
+    ) -> None:
+        self.rectifier, self.model, self.data = rectifier, model, data
+        self.config, self.stage = config, stage
+        rectifier.train().requires_grad_()
+        self.device = next(rectifier.parameters()).device
+        self.optimizer = torch.optim.AdamW(
+            rectifier.parameters(), lr=config.lr, weight_decay=config.weight_decay
+        )
+        contents = data.results.shape[1]
+        self.contents = min(config.contents, contents)
+        self.groups = contents // self.contents
+        self.steps = config.epochs * self.groups
+        self.order = torch.empty(0, dtype=torch.long)  # of the contents, in this epoch
+        self.generator = torch.Generator()
+        self.generators = [self.generator, *_dropout_generators(self.device)]
+        for generator in self.generators:
+            generator.manual_seed(seed)
+        self.mu = data.mu.to(self.device)
+        self.mos = [mos.to(self.device) for _, mos in data.labelled]
+        items = torch.arange(data.held_out.shape[1]).expand(data.held_out.shape[:2])
+        self._require_finite("held-out", items, data.held_out)
+        self.held_out = self._read(data.held_out)
+        self.best = math.inf
+        self.best_state: dict[str, Tensor] = {}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the steps to come depend on."""
+        return {
+            "rectifier": self.rectifier.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": [generator.get_state() for generator in self.generators],
+            "order": self.order,
+            "best": self.best,
+            "best_state": self.best_state,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up a `state`."""
+        if len(state["generators"]) != len(self.generators):
+            raise SriqaError(
+                f"{self.stage}: was started on another kind of device than {self.device}; go on "
+                "there, or give the run a new folder"
+            )
+        self.rectifier.load_state_dict(state["rectifier"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for generator, kept in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(kept)
+        self.order = state["order"]
+        self.best, self.best_state = state["best"], state["best_state"]
+
+    def step(self, number: int) -> dict[str, float]:
+        """One step of the optimizer; returns the losses by part."""
+        group = (number - 1) % self.groups
+        if group == 0:
+            self.order = torch.randperm(self.data.results.shape[1], generator=self.generator)
+        chosen = self.order[group * self.contents :][: self.contents]
+        losses, items = {}, {"gradient": chosen}
+        for part in self._parts(chosen):
+            self._require_finite(part.name, part.items, part.codes, f"step {number}: ")
+            losses[part.name] = part.loss(self.rectifier.calibrate(*self._read(part.codes)))
+            items[part.name] = part.items
+        labelled = sum(loss for name, loss in losses.items() if name != "group")
+        self.optimizer.zero_grad()
+        (
+            self.config.labelled_weight * labelled + self.config.group_weight * losses["group"]
+        ).backward()
+        norm = nn.utils.clip_grad_norm_(self.rectifier.parameters(), 1.0)
+        # Read together: on a GPU each reading waits for all that runs there.
+        *values, slope = torch.stack([*losses.values(), norm]).tolist()
+        found = dict(zip(losses, values, strict=True))
+        for name, value in (*found.items(), ("gradient", slope)):
+            if not math.isfinite(value):
+                where = f"{'' if name == 'gradient' else 'loss of '}{_listed(name, items[name])}"
+                raise SriqaError(
+                    f"{self.stage}: step {number}: {where} is {value}; "
+                    "lower rectifier.lr, or look for codes that are very large"
+                )
+        self.optimizer.step()
+        return found
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Group loss on held-out contents, each a group of its own; keeps the best state."""
+        self.rectifier.eval()
+        scores = self.rectifier.calibrate(*self.held_out)
+        value = group_loss(scores.T.unsqueeze(-1), self.mu).item()
+        self.rectifier.train()
+        if not math.isfinite(value):
+            raise SriqaError(f"{self.stage}: the loss on the held-out contents is {value}")
+        if value < self.best:
+            self.best, self.best_state = value, copy.deepcopy(self.rectifier.state_dict())
+        return {"validation": value}
+
+    def _parts(self, chosen: Tensor) -> Iterator[_Part]:
+        """Draw the terms of Eq. (6) for a group of contents."""
+        data, generator = self.data, self.generator
+        items = chosen.expand(len(data.results), -1)
+        methods = torch.arange(len(data.results)).unsqueeze(1)
+        codes = _drawn(data.results, (methods, items), generator)
+        yield _Part("group", items, codes, partial(group_loss, mu=self.mu))
+        if self.config.labelled_weight == 0:
+            return
+        for index, (cached, _) in enumerate(data.labelled):
+            items = torch.randperm(len(cached), generator=generator)[: self.config.labelled_batch]
+            mos = self.mos[index][items.to(self.device)]
+            codes = _drawn(cached, (items,), generator)
+            yield _Part(f"set {index + 1}", items, codes, partial(labelled_loss, mos=mos))
+        if data.ladders is not None:
+            items = torch.randint(len(data.ladders), (_LADDERS,), generator=generator)
+            codes = data.ladders[items]
+            yield _Part("ladders", items.unsqueeze(1).expand(codes.shape[:2]), codes, order_loss)
+
+    @torch.no_grad()
+    def _read(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Quality (...) and features (..., d) of codes (..., C), on the device."""
+        quality, features = self.model.read(codes.flatten(0, -2).to(self.device))
+        return quality.view(codes.shape[:-1]), features.view(*codes.shape[:-1], -1)
+
+    def _require_finite(self, name: str, items: Tensor, codes: Tensor, when: str = "") -> None:
+        finite = codes.isfinite().all(-1)
+        if not finite.all():
+            raise SriqaError(
+                f"{self.stage}: {when}codes of {_listed(name, items[~finite])} are not finite; "
+                "cache them anew or leave these images out"
+            )
+
+
+def _drawn(codes: Tensor, index: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    """Of codes (..., 1 + K, C) at an index: one of the K draws each, the test crops if K = 0."""
+    versions, shape = codes.shape[-2], index[-1].shape
+    if versions == 1:
+        draw = torch.zeros(shape, dtype=torch.long)
+    else:
+        draw = torch.randint(1, versions, shape, generator=generator)
+    place = (*index, draw)
+    return codes[place]
+
+
+def _dropout_generators(device: torch.device) -> list[torch.Generator]:
+    """torch's own generators that dropout on a device draws from."""
+    if device.type != "cuda":
+        return [torch.default_generator]
+    return [torch.default_generator, torch.cuda.default_generators[device.index]]
+
+
+def _listed(name: str, items: Tensor) -> str:
+    """A part and the indices in it, as in 'group (contents 0, 3)'."""
+    kind = "images" if name.startswith("set") else "ladders" if name == "ladders" else "contents"
+    return f"{name} ({kind} {', '.join(map(str, items.unique().tolist()))})"
+
+
+def _check(data: StageTwoData, config: RectifierConfig) -> None:
+    least = {"epochs": 0, "contents": 1, "labelled_batch": 2, "validate_every": 1}
+    for name, bound in least.items():
+        value = getattr(config, name)
+        if value < bound:
+            raise SriqaError(f"rectifier.{name} is {value}; it must be {bound} or more")
+    for index, (codes, mos) in enumerate(data.labelled):
+        if len(codes) < 2 or len(codes) != len(mos):
+            raise SriqaError(
+                f"labelled set {index + 1} has {len(codes)} images and {len(mos)} labels; "
+                "there must be as many labels as images, two or more"
+            )
+        # The sign of NaN is 0: it would count as a tie.
+        if not mos.isfinite().all():
+            images = _listed(f"set {index + 1}", (~mos.isfinite()).nonzero())
+            raise SriqaError(f"labels of {images} are not finite")
+    if not data.mu.isfinite().all():
+        raise SriqaError(f"the global ranking {data.mu.tolist()} is not finite")
+
+
+def _halved(data: StageTwoData, config: RectifierConfig) -> str:
+    """What to set where the memory of a GPU does not suffice."""
+    advice = f"rectifier.contents={max(1, min(config.contents, data.results.shape[1]) // 2)}"
+    if data.labelled:
+        advice += f" or rectifier.labelled_batch={max(2, config.labelled_batch // 2)}"
+    return advice

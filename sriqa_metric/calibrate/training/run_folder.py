@@ -1,0 +1,164 @@
+"""The folder of a run: one run at a time, its settings, its log, and checkpoints to go on from."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from ...errors import SriqaError
+from ...weights.checkpoints import read_checkpoint
+
+_PACKAGES = ("sriqa-metric", "torch", "numpy", "pillow", "timm", "open_clip_torch", "safetensors")
+_COLUMNS = ("seconds", "stage", "step", "loss", "value")
+
+
+class RunFolder:
+    """A folder that one process at a time writes a run into; use it with `with`.
+
+    `config.json` holds the settings, `versions.json` the packages, `log.csv` every loss,
+    `<stage>.checkpoint` what a stage goes on from after a kill.
+
+    Parameters
+    ----------
+    path : Path
+        New, empty, or the folder of a stopped run with the same settings.
+    settings : dict
+        Plain JSON values.
+
+    Raises
+    ------
+    SriqaError
+        If the folder holds something else, a run with other settings or one that is finished, or
+        if another process is at work in it.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self.path = path
+        text = json.dumps(settings, indent=1) + "\n"
+        stored = path / "config.json"
+        if stored.exists() and stored.read_text(encoding="utf-8") != text:
+            raise SriqaError(f"{path}: holds a run with other settings; give this one a new folder")
+        strange = path.exists() and not stored.exists() and any(_visible(path))
+        if (path / "report.json").exists():
+            raise SriqaError(f"{path}: holds a run that is finished; give this one a new folder")
+        if strange:
+            raise SriqaError(f"{path}: is not empty; give the run a new folder")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SriqaError(f"{path}: cannot make the folder: {error.strerror}") from None
+        self._lock = FileLock(path / ".lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise SriqaError(f"{path}: another run is at work in this folder") from None
+        write_atomically(stored, text)
+        write_atomically(path / "versions.json", json.dumps(_versions(), indent=1) + "\n")
+        self._start = time.monotonic()
+        self._board: Any = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._board:
+            self._board.close()
+        self._lock.release()
+
+    def log(self, stage: str, step: int, losses: dict[str, float]) -> None:
+        """Append losses of a step to `log.csv`, and to TensorBoard's files if it is installed."""
+        seconds = f"{time.monotonic() - self._start:.1f}"
+        file = self.path / "log.csv"
+        new = not file.exists()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            rows = csv.writer(stream)
+            if new:
+                rows.writerow(_COLUMNS)
+            for name, value in losses.items():
+                rows.writerow([seconds, stage, step, name, f"{value:.6g}"])
+        if self._board is None:
+            self._board = _tensorboard(self.path)
+        if self._board:
+            for name, value in losses.items():
+                self._board.add_scalar(f"{stage}/{name}", value, step)
+
+    def save(self, stage: str, step: int, state: dict[str, Any]) -> None:
+        """Keep what `stage` needs to go on after `step`: tensors and plain values."""
+        partial = self.path / f"{stage}.partial"
+        with partial.open("wb") as stream:
+            torch.save({"step": step, "state": state}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(self._checkpoint(stage))
+
+    def resume(self, stage: str) -> tuple[int, dict[str, Any]] | None:
+        """Step and state of the stage's last checkpoint; lines logged after it are taken back."""
+        path = self._checkpoint(stage)
+        if not path.exists():
+            self._forget(stage, -1)
+            return None
+        kept = read_checkpoint(path)
+        self._forget(stage, kept["step"])
+        return kept["step"], kept["state"]
+
+    def _checkpoint(self, stage: str) -> Path:
+        return self.path / f"{stage}.checkpoint"
+
+    def _forget(self, stage: str, after: int) -> None:
+        file = self.path / "log.csv"
+        if not file.exists():
+            return
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = [row for row in csv.reader(stream) if len(row) == len(_COLUMNS)]
+        kept = [r for r in rows[1:] if r[1] != stage or (r[2].isdigit() and int(r[2]) <= after)]
+        lines = [",".join(row) for row in (list(_COLUMNS), *kept)]
+        write_atomically(file, "\r\n".join(lines) + "\r\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file that is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def _visible(path: Path) -> Iterable[Path]:
+    return (entry for entry in path.iterdir() if not entry.name.startswith("."))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _tensorboard(path: Path) -> Any:
+    """A writer of TensorBoard's files, False where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return False
+    return SummaryWriter(str(path / "tensorboard"))

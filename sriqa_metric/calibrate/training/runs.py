@@ -1,0 +1,159 @@
+"""Stage 2 as a run: a rectifier for a base metric's quality model, on cached codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import SriqaError
+from ...metric import CalibratedMetric
+from ...models.rectifier import Rectifier
+from ...weights.format import save_weights
+from ...weights.load import load_source
+from ..config import RunConfig
+from ..data.splits import Data, read_data, record
+from ..features.extract import ladder_codes
+from ..features.store import FeatureStore
+from ..statistics import srcc
+from .rectifier import StageTwoData, train_rectifier
+from .report import write_run_report
+from .run_folder import RunFolder
+from .validation import HeldOut
+
+_LEVELS = 3
+_LADDERS = 300  # photos, and as many SR results
+
+
+def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, dict[str, float]]:
+    """Calibrate a metric: train its rectifier, measure it on what was held out, write its weights.
+
+    A run that was stopped goes on where it was, and ends as it would have without the stop.
+
+    Parameters
+    ----------
+    config : RunConfig
+    output : Path
+        Folder of the run: new, or that of a stopped run with the same settings.
+    device : torch.device
+
+    Returns
+    -------
+    dict
+        `quality model` and `calibrated`, each with named figures, as in `report.json`.
+
+    Raises
+    ------
+    SriqaError
+        For settings, data or a folder that cannot be used, and for a loss that is not finite.
+    """
+    metric = base_metric(config, device)
+    data = read_data(config)
+    with RunFolder(output, config.to_dict()) as folder:
+        store = feature_store(
+            config, metric, Path(config.data.features or folder.path / "features")
+        )
+        evaluation = HeldOut(metric, data, config.seed)
+        trained = [data.full.methods.index(name) for name in data.train.methods]
+        stage_two = StageTwoData(
+            results=_result_codes(store, data),
+            mu=torch.as_tensor(data.train.mu, dtype=torch.float32),
+            held_out=evaluation.results[trained],
+            labelled=tuple(
+                (store.codes(labelled.paths), torch.as_tensor(labelled.mos, dtype=torch.float32))
+                for labelled in data.labelled_training
+            ),
+            ladders=None if data.labelled else _ladder_codes(config, metric, data),
+        )
+        rectifier = _rectifier(config, metric)
+        train_rectifier(
+            rectifier, metric.quality_model, stage_two, config.rectifier, config.seed, folder
+        )
+        calibrated = CalibratedMetric(
+            metric.name, metric.quality_model, rectifier, metric.policy
+        ).to(device)
+        figures = {
+            name: evaluation.figures(each) | _label_figures(store, each, data)
+            for name, each in (("quality model", metric), ("calibrated", calibrated))
+        }
+        settings = {key: value for key, value in config.to_dict().items() if key != "data"}
+        described: dict[str, Any] = {"training_data": record(config, data), "settings": settings}
+        described["base"] = {"weights": metric.weights_id}
+        save_weights(output / "weights.safetensors", calibrated, described)
+        write_run_report(folder, config, data, metric.weights_id, figures)
+    return figures
+
+
+def base_metric(config: RunConfig, device: torch.device) -> CalibratedMetric:
+    """What a run calibrates, without its rectifier.
+
+    Raises
+    ------
+    SriqaError
+        If there is no such metric or file, or it is of another metric than the run.
+    """
+    metric = load_source(config.base, device)
+    metric.rectifier = None
+    if metric.name != config.metric:
+        raise SriqaError(f"base: {config.base} is {metric.name}, not {config.metric}")
+    return metric
+
+
+def feature_store(
+    config: RunConfig, metric: CalibratedMetric, place: Path, batch_size: int | None = None
+) -> FeatureStore:
+    """The cached codes that a run with these settings reads."""
+    draws, seed = config.rectifier.draws, config.seed
+    return FeatureStore(place, metric, draws, seed=seed, batch_size=batch_size)
+
+
+def cached_images(data: Data) -> list[Path]:
+    """Every image whose code a run looks up in the store."""
+    sets = [*data.labelled_training, *data.labelled_validation]
+    return [*_result_files(data), *(path for labelled in sets for path in labelled.paths)]
+
+
+def _result_files(data: Data) -> list[Path]:
+    """SR results that are trained on, method by method."""
+    return [path for method in data.train.methods for path in data.train.images(method)]
+
+
+def _result_codes(store: FeatureStore, data: Data) -> Tensor:
+    """Codes of the SR results that are trained on, (N, n, 1 + K, C)."""
+    codes = store.codes(_result_files(data))
+    return codes.view(len(data.train.methods), len(data.train.contents), *codes.shape[1:])
+
+
+def _ladder_codes(config: RunConfig, metric: CalibratedMetric, data: Data) -> Tensor:
+    """Certain orders, which stand in for labels: on photos where there are any, and on results."""
+    generator = torch.Generator().manual_seed(config.seed)
+
+    def some(pool: Sequence[Path]) -> list[Path]:
+        return [pool[i] for i in torch.randperm(len(pool), generator=generator)[:_LADDERS].tolist()]
+
+    pools = [(some(data.photos), False)] if data.photos else []
+    return torch.cat(
+        [
+            ladder_codes(metric, chosen, _LEVELS, on_sr, config.seed)
+            for chosen, on_sr in [*pools, (some(_result_files(data)), True)]
+        ]
+    )
+
+
+def _rectifier(config: RunConfig, metric: CalibratedMetric) -> Rectifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return Rectifier(metric.quality_model.feature_dim).to(metric.device)
+
+
+def _label_figures(store: FeatureStore, metric: CalibratedMetric, data: Data) -> dict[str, float]:
+    """SRCC with MOS on the validation part of every labelled set."""
+    found = {}
+    for labelled in data.labelled_validation:
+        with torch.inference_mode():
+            scores = metric.read(store.codes(labelled.paths)[:, 0].to(metric.device))
+        found[f"SRCC {labelled.name}"] = srcc(scores.cpu().numpy(), labelled.mos)
+    return found

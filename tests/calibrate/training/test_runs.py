@@ -1,0 +1,167 @@
+"""Whole runs on a small made world: stage 1, stage 2, and the same after a stop."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+
+import sriqa_metric as sriqa
+from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.calibrate.pipelines import adapted
+from sriqa_metric.calibrate.training.holdout import write_table
+from sriqa_metric.calibrate.training.quality_runs import train_quality_model
+from sriqa_metric.calibrate.training.runs import train
+from sriqa_metric.errors import SriqaError
+from sriqa_metric.weights.format import read_file
+
+CPU = torch.device("cpu")
+SMALL = [
+    "validation.contents=2",
+    "validation.photos=2",
+    'validation.methods=["soft"]',
+    "quality_model.prior_steps=30",
+    "quality_model.steps=2",
+    "quality_model.crop=64",
+    "quality_model.contents=2",
+    "quality_model.photo_ladders=1",
+    "quality_model.sr_ladders=1",
+    "rectifier.epochs=20",
+]
+
+
+@pytest.fixture(scope="module")
+def settings(made_data):
+    places = [f"data.sr={made_data / 'sr'}", f"data.photos={made_data / 'photos'}"]
+    return [*places, *SMALL]
+
+
+@pytest.fixture(scope="module")
+def quality(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "quality"
+    train_quality_model(load_config("sriqa_lite", settings), folder, CPU)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stage_two(settings, quality):
+    return load_config("sriqa_lite", [*settings, f"base={quality / 'weights.safetensors'}"])
+
+
+@pytest.fixture(scope="module")
+def run(stage_two, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "full"
+    train(stage_two, folder, CPU)
+    return folder
+
+
+def test_stage_one_leaves_a_quality_model_whose_rectifier_changes_nothing(quality, picture):
+    metric = sriqa.load("sriqa_lite", weights=quality / "weights.safetensors")
+    calibrated = metric.score(picture)
+    metric.rectifier = None
+    assert metric.score(picture) == pytest.approx(calibrated, abs=1e-6)
+    figures = json.loads((quality / "report.json").read_text())["figures"]
+    assert list(figures) == ["prior", "quality model"]
+    assert figures["prior"]["severity"] > 0.7
+
+
+def test_stage_two_leaves_weights_that_score(run, quality, picture):
+    metric = sriqa.load("sriqa_lite", weights=run / "weights.safetensors")
+    assert isinstance(metric.score(picture), float)
+    description = read_file(run / "weights.safetensors")[1]
+    assert description["training_data"]["methods"] == ["sharp", "dull"]
+    assert len(description["training_data"]["sr_sha256"]) == 64
+    base = sriqa.load("sriqa_lite", weights=quality / "weights.safetensors")
+    assert description["base"] == {"weights": base.weights_id}
+
+
+def test_a_run_tells_its_settings_losses_and_figures(run, quality):
+    assert json.loads((quality / "config.json").read_text())["quality_model"]["steps"] == 2
+    for folder, stages in ((quality, {"prior", "fine-tune"}), (run, {"rectifier"})):
+        with (folder / "log.csv").open() as stream:
+            assert {row["stage"] for row in csv.DictReader(stream)} == stages
+        assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    figures = json.loads((run / "report.json").read_text())["figures"]
+    assert list(figures) == ["quality model", "calibrated"]
+    assert {"srcc", "unseen_pairs", "trace"} <= set(figures["calibrated"])
+    assert "| calibrated |" in (run / "report.md").read_text()
+
+
+def test_figures_of_runs_become_a_table(run, quality, tmp_path):
+    write_table([quality, run, run], tmp_path / "table.md")
+    text = (tmp_path / "table.md").read_text()
+    assert text.count("Methods left out: soft") == 1
+    rows = [line.split(" |")[0] for line in text.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [
+        "| quality: prior",
+        "| quality: quality model",
+        "| full: quality model",
+        "| full",
+    ]
+    with pytest.raises(SriqaError, match="no finished run"):
+        write_table([tmp_path], tmp_path / "table.md")
+
+
+def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
+    with pytest.raises(SriqaError, match="a run that is finished; give this one a new folder"):
+        train(stage_two, run, CPU)
+    (tmp_path / "something").touch()
+    with pytest.raises(SriqaError, match="is not empty; give the run a new folder"):
+        train(stage_two, tmp_path, CPU)
+
+
+@pytest.mark.parametrize("kept", [("prior",), ("prior", "fine-tune")])
+def test_a_stopped_stage_one_goes_on_to_the_same_weights(quality, settings, tmp_path, kept):
+    for name in ("config.json", "log.csv", *(f"{stage}.checkpoint" for stage in kept)):
+        shutil.copy(quality / name, tmp_path / name)
+    train_quality_model(load_config("sriqa_lite", settings), tmp_path, CPU)
+    for name in ("prior.safetensors", "weights.safetensors"):
+        assert (tmp_path / name).read_bytes() == (quality / name).read_bytes()
+
+
+def test_a_stopped_stage_two_goes_on_to_the_same_weights(run, stage_two, tmp_path):
+    shutil.copy(run / "config.json", tmp_path / "config.json")
+    shutil.copytree(run / "features", tmp_path / "features")
+    train(stage_two, tmp_path, CPU)
+    name = "weights.safetensors"
+    assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_metric_is_adapted_to_other_methods_without_photos(made_data, tmp_path):
+    config = adapted("sriqa_lite", made_data / "sr", made_data / "sr" / "ranking.csv", None)
+    assert config.rectifier.epochs == 300  # one group of five contents an epoch
+    assert config.validation.contents == 1
+    small = load_config("sriqa_lite", ["rectifier.epochs=3"]).rectifier
+    figures = train(type(config)(**{**vars(config), "rectifier": small}), tmp_path / "run", CPU)
+    assert "severity" not in figures["calibrated"]
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["base=sriqa_clip"], "no weights are released"),
+        (["base=none.safetensors"], "is neither a weights file nor one of the metrics"),
+        (["base="], "'' is neither a weights file nor one of the metrics"),
+        (
+            ["base=sriqa_lite", 'metric="sriqa_clip"'],
+            "base: sriqa_lite is sriqa_lite, not sriqa_clip",
+        ),
+    ],
+)
+def test_bases_that_cannot_be_are_told(overrides, message, settings, tmp_path):
+    with pytest.raises(SriqaError, match=message):
+        train(load_config("sriqa_lite", [*settings, *overrides]), tmp_path / "run", CPU)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("sriqa_dbcnn", [], "data.labelled is not set"),
+        ("sriqa_lite", ['data.photos=""'], "data.photos is not set"),
+    ],
+)
+def test_stage_one_says_what_it_lacks(name, overrides, message, settings, tmp_path):
+    with pytest.raises(SriqaError, match=message):
+        train_quality_model(load_config(name, [*settings, *overrides]), tmp_path / "run", CPU)

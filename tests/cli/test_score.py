@@ -1,0 +1,308 @@
+"""`sriqa-score`: streams, exit status, order, formats."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sriqa_metric.cli.score import app
+from sriqa_metric.weights.format import weights_id
+from tests.conftest import EXAMPLES
+
+COFFEE = str(EXAMPLES / "coffee_bicubic.png")
+CHELSEA = str(EXAMPLES / "chelsea_bicubic.png")
+
+
+def run(*arguments: str, stdin: str = ""):
+    return CliRunner().invoke(app, list(arguments), input=stdin)
+
+
+@pytest.fixture(scope="module")
+def score() -> dict[str, float]:
+    found = run("--format", "json", COFFEE, CHELSEA)
+    return {entry["path"]: entry["score"] for entry in json.loads(found.stdout)["results"]}
+
+
+def test_json_document(lite, score):
+    found = run("--format", "json", COFFEE, "missing.png")
+    assert found.exit_code == 1
+    document = json.loads(found.stdout)
+    assert list(document) == ["metric", "weights", "higher_is_better", "results", "failed"]
+    assert document["metric"] == "sriqa_lite"
+    assert document["weights"] == lite.weights_id
+    assert document["higher_is_better"] is True
+    assert document["results"] == [{"path": COFFEE, "score": score[COFFEE]}]
+    assert [entry["path"] for entry in document["failed"]] == ["missing.png"]
+    assert "missing.png" in document["failed"][0]["error"]
+
+
+def test_json_lines_carry_metric_and_weights(lite):
+    found = run("--format", "jsonl", CHELSEA, "missing.png", COFFEE)
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["path"] for line in lines] == [CHELSEA, "missing.png", COFFEE]
+    assert {(line["metric"], line["weights"]) for line in lines} == {
+        ("sriqa_lite", lite.weights_id)
+    }
+    assert ["score" in line for line in lines] == [True, False, True]
+
+
+def test_csv_rows_keep_the_order_given(score):
+    found = run("--format", "csv", COFFEE, CHELSEA, "missing.png", COFFEE)
+    rows = list(csv.DictReader(io.StringIO(found.stdout)))
+    assert [row["path"] for row in rows] == [COFFEE, CHELSEA, "missing.png", COFFEE]
+    assert float(rows[0]["score"]) == pytest.approx(score[COFFEE], abs=1e-5)
+    assert rows[2]["score"] == ""
+    assert "missing.png" in rows[2]["error"]
+
+
+def test_table_is_on_stdout_and_messages_on_stderr():
+    found = run(COFFEE, "missing.png")
+    assert COFFEE in found.stdout
+    assert "higher is better" in found.stdout
+    assert "missing.png" not in found.stdout
+    assert "missing.png: " in found.stderr
+    assert "1 of 2 failed" in found.stderr
+
+
+def test_all_scored_is_exit_0_and_silent_on_stderr():
+    found = run(COFFEE)
+    assert found.exit_code == 0
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give at least one file or folder"),
+        (["--metric", "nope", COFFEE], "unknown metric 'nope'"),
+        (["--weights", "nope.safetensors", COFFEE], "nope.safetensors: cannot read the weights"),
+        (["--format", "xml", COFFEE], "xml"),
+        (["--batch-size", "0", COFFEE], "batch-size"),
+        (["--output", "no/such/folder/x.csv", COFFEE], "no/such/folder/x.csv"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert found.stdout == ""
+
+
+def test_missing_cuda_is_wrong_usage():
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    found = run("--device", "cuda", COFFEE)
+    assert found.exit_code == 2
+    assert "sees no CUDA device" in found.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.PNG", "sub/c.png", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(COFFEE, tmp_path / name)
+    return tmp_path
+
+
+def paths_of(found) -> list[str]:
+    return [entry["path"] for entry in json.loads(found.stdout)["results"]]
+
+
+def test_folder_is_its_images_sorted(folder):
+    found = run("--format", "json", str(folder))
+    assert paths_of(found) == [str(folder / "a.PNG"), str(folder / "b.png")]
+
+
+def test_recursive_enters_subfolders(folder):
+    found = run("--format", "json", "--recursive", str(folder))
+    assert paths_of(found)[2:] == [str(folder / "sub" / "c.png")]
+
+
+def test_glob_and_stdin_list(folder):
+    found = run("--format", "json", str(folder / "[b-z]*.png"))
+    assert paths_of(found) == [str(folder / "b.png")]
+    found = run("--format", "json", "-", stdin=f"{folder / 'b.png'}\n\n{folder / 'a.PNG'}\n")
+    assert paths_of(found) == [str(folder / "b.png"), str(folder / "a.PNG")]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
+    odd = folder / "[1].png"
+    shutil.copy(COFFEE, odd)
+    assert paths_of(run("--format", "json", str(odd))) == [str(odd)]
+
+
+def test_nothing_found_is_a_failure_not_silence(folder):
+    (folder / "empty").mkdir()
+    found = run("--format", "json", str(folder / "empty"), str(folder / "*.bmp"))
+    assert found.exit_code == 1
+    reasons = [entry["error"] for entry in json.loads(found.stdout)["failed"]]
+    assert "no image files in this folder" in reasons[0]
+    assert "nothing matches this pattern" in reasons[1]
+
+
+@pytest.mark.parametrize("name", ["with space.png", "quo'te\".png", "ünï-写真.png", "[b]x.png"])
+@pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl"])
+def test_odd_names_are_written_whole(name, form, tmp_path):
+    path = tmp_path / name
+    shutil.copy(COFFEE, path)
+    found = run("--format", form, str(path))
+    assert found.exit_code == 0
+    path_of = {
+        "table": lambda text: text,
+        "csv": lambda text: next(csv.DictReader(io.StringIO(text)))["path"],
+        "json": lambda text: json.loads(text)["results"][0]["path"],
+        "jsonl": lambda text: json.loads(text)["path"],
+    }
+    assert name in path_of[form](found.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
+def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
+    shutil.copy(COFFEE, os.fsencode(tmp_path) + b"/\xff.png")
+    words = [sys.executable, "-m", "sriqa_metric.cli.score", "--format", form, str(tmp_path)]
+    found = subprocess.run(words, capture_output=True, check=True)
+    assert (b"\\udcff.png" if form == "jsonl" else b"\xff.png") in found.stdout
+
+
+def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
+    shutil.copy(COFFEE, tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    assert paths_of(run("--format", "json", "--", "-x.png")) == ["-x.png"]
+
+
+def test_output_file_holds_what_stdout_would(tmp_path):
+    target = tmp_path / "scores.csv"
+    found = run("--format", "csv", "--output", str(target), COFFEE)
+    assert found.stdout == ""
+    assert target.read_text() == run("--format", "csv", COFFEE).stdout
+
+
+def test_local_weights_are_named_in_the_output(tmp_path):
+    from sriqa_metric.registry import find_spec
+
+    copy = tmp_path / "mine.safetensors"
+    bundled = find_spec("sriqa_lite").bundled
+    assert bundled is not None
+    shutil.copy(bundled, copy)
+    found = run("--weights", str(copy), "--format", "json", COFFEE)
+    assert json.loads(found.stdout)["weights"] == weights_id(copy)
+
+
+def test_map_writes_a_picture_or_values_by_its_ending(tmp_path, score):
+    picture, values = tmp_path / "map.png", tmp_path / "map.csv"
+    for path in (picture, values):
+        found = run(COFFEE, "--map", str(path), "--format", "json")
+        assert found.exit_code == 0
+        assert json.loads(found.stdout)["results"][0]["score"] == score[COFFEE]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(values.open()))
+    assert list(rows[0]) == ["top", "left", "size", "score", "metric", "weights"]
+    assert len(rows) == 100  # 512x512, stride 32: ten by ten windows
+
+
+def test_map_is_for_one_image_that_can_be_scored(tmp_path):
+    path = tmp_path / "map.png"
+    assert run(COFFEE, CHELSEA, "--map", str(path)).exit_code == 2
+    assert run("missing.png", "--map", str(path)).exit_code == 1
+    assert run(COFFEE, "--map", str(tmp_path / "map.txt")).exit_code == 2
+    assert not path.exists()
+
+
+PATTERNS = [str(EXAMPLES / f"*_{method}.png") for method in ("bicubic", "realesrgan_x4plus")]
+
+
+def test_compare_writes_every_format_and_a_report(tmp_path, lite):
+    report = tmp_path / "report.html"
+    found = run("--compare", *PATTERNS, "--format", "json", "--report", str(report))
+    assert found.exit_code == 0
+    document = json.loads(found.stdout)
+    assert document["weights"] == lite.weights_id
+    assert [method["name"] for method in document["methods"]] == ["realesrgan_x4plus", "bicubic"]
+    assert document["pairs"][0]["wins_a"] == 0
+    page = report.read_text()
+    assert "sriqa-score" in page
+    assert lite.weights_id in page
+    output = tmp_path / "table.tex"
+    assert run("--compare", *PATTERNS, "--format", "latex", "--output", str(output)).exit_code == 0
+    assert r"\begin{tabular}" in output.read_text()
+
+
+def test_compare_with_a_broken_file_is_exit_1_and_names_it(tmp_path):
+    for method in ("bicubic", "realesrgan_x4plus"):
+        (tmp_path / method).mkdir()
+        for content in ("coffee", "chelsea"):
+            shutil.copy(EXAMPLES / f"{content}_{method}.png", tmp_path / method / f"{content}.png")
+    broken = tmp_path / "bicubic" / "coffee.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    folders = [str(tmp_path / "bicubic"), str(tmp_path / "realesrgan_x4plus")]
+    found = run("--compare", *folders, "--format", "json")
+    assert found.exit_code == 1
+    assert str(broken) in found.stderr
+    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--compare", PATTERNS[0]], "two"),
+        (["--compare", *PATTERNS, "--format", "jsonl"], "md or latex"),
+        (["--compare", *PATTERNS, "--recursive"], "pattern"),
+        (["--compare", *PATTERNS, "--map", "x.png"], "one image"),
+        (["--compare", *PATTERNS, "--report", "none/x.html"], "no folder none"),
+        (["--compare", "missing_a", "missing_b"], "missing_a"),
+        ([COFFEE, "--format", "md"], "go with --compare"),
+        ([COFFEE, "--report", "x.html"], "go with --compare"),
+    ],
+)
+def test_wrong_usage_of_compare_is_exit_2(arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in " ".join(found.stderr.replace("│", "").split())
+    assert found.stdout == ""
+
+
+def test_list_names_every_metric():
+    found = run("--list")
+    assert found.exit_code == 0
+    assert "sriqa_lite: " in found.stdout
+
+
+def command(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "sriqa_metric.cli.score", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, **options)
+
+
+def test_help_is_quick():
+    # Processor time, which other work on the machine does not change.
+    seconds = []
+    for _ in range(3):
+        before = os.times()
+        assert "Usage" in command("--help").stdout
+        after = os.times()
+        seconds.append(after.children_user + after.children_system - sum(before[2:4]))
+    assert min(seconds) < 0.5
+
+
+def test_two_processes_print_the_same_bytes():
+    first, second = (command("--format", "csv", COFFEE, CHELSEA) for _ in range(2))
+    assert first.returncode == 0
+    assert first.stdout == second.stdout
+
+
+def test_a_closed_pipe_is_no_traceback():
+    words = (
+        f"{sys.executable} -m sriqa_metric.cli.score --format csv {COFFEE} {CHELSEA} | head -n 1"
+    )
+    found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)
+    assert found.stdout.startswith("path,score,metric,weights")
+    assert "Traceback" not in found.stderr

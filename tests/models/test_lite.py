@@ -1,0 +1,55 @@
+import pytest
+import timm
+import torch
+
+from sriqa_metric.calibrate.training.pretrained import imagenet_encoder, imagenet_file
+from sriqa_metric.models.lite import LiteEncoder, LiteQualityModel
+
+
+@pytest.fixture(scope="module")
+def encoder() -> LiteEncoder:
+    return imagenet_encoder().eval()
+
+
+@pytest.fixture(scope="module")
+def reference() -> torch.nn.Module:
+    """timm's network with the same checkpoint, batch norms and all."""
+    network = timm.create_model("efficientnet_lite0", bn_eps=1e-3)
+    state = torch.load(imagenet_file(), weights_only=True)
+    network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
+    return network.eval()
+
+
+def test_maps_equal_timms(encoder, reference):
+    crops = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        ours = encoder.maps(crops)
+        theirs = reference.forward_intermediates(crops * 2 - 1, intermediates_only=True)
+    assert len(ours) == len(theirs) == 5
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a - b).abs().max() <= 2e-5 * b.abs().max()
+
+
+def test_statistics_are_mean_and_deviation_of_each_map(encoder):
+    crops = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        maps, found = encoder.maps(crops), encoder(crops)
+    expected = [part for x in maps for part in (x.mean((2, 3)), x.std((2, 3), correction=0))]
+    assert found.shape == (2, 1024)
+    assert torch.allclose(found, torch.cat(expected, 1), atol=2e-4)
+
+
+def test_flat_image_has_finite_gradient(encoder):
+    crops = torch.full((1, 3, 64, 64), 0.5, requires_grad=True)
+    encoder(crops).sum().backward()
+    assert crops.grad is not None
+    assert crops.grad.isfinite().all()
+
+
+def test_score_of_an_image_reads_the_mean_of_its_crops():
+    model = LiteQualityModel().eval()
+    with torch.no_grad():
+        codes = model.encode(torch.rand(4, 3, 64, 64))
+        quality, features = model.read(codes.mean(0, keepdim=True))
+    assert quality.shape == (1,)
+    assert torch.equal(features, codes.mean(0, keepdim=True))

@@ -1,0 +1,215 @@
+"""Every way in which a weights file can be wrong gives one clear error."""
+
+import io
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import sriqa_metric as sriqa
+from sriqa_metric.crops import CropPolicy
+from sriqa_metric.errors import SriqaError
+from sriqa_metric.metric import CalibratedMetric
+from sriqa_metric.models.lite import LiteQualityModel
+from sriqa_metric.models.rectifier import Rectifier
+from sriqa_metric.registry import REPO_VARIABLE, find_spec
+from sriqa_metric.weights.format import read_file, save_weights
+from sriqa_metric.weights.load import WeightsError, read_weights
+
+SPEC = find_spec("sriqa_lite")
+SOME = "rectifier.hidden.weight"
+
+
+@pytest.fixture(scope="module")
+def random_metric() -> CalibratedMetric:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LiteQualityModel()
+        return CalibratedMetric(
+            "sriqa_lite", model, Rectifier(model.feature_dim), CropPolicy(number=3)
+        )
+
+
+@pytest.fixture(scope="module")
+def good(random_metric, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "good.safetensors"
+    save_weights(path, random_metric, {"training_data": "none"})
+    return path
+
+
+def test_saved_weights_come_back(good, random_metric, picture):
+    again = read_weights(good, SPEC)
+    assert again.policy == CropPolicy(number=3)
+    images = picture[None].float() / 255
+    with torch.no_grad():
+        difference = (again(images) - random_metric(images)).abs().max()
+    assert difference < 1e-3  # float16 on disk
+
+
+def test_weights_are_ready_for_scoring_alone(good):
+    metric = read_weights(good, SPEC)
+    assert not metric.training
+    assert not any(parameter.requires_grad for parameter in metric.parameters())
+    assert {parameter.dtype for parameter in metric.parameters()} == {torch.float32}
+
+
+def test_nothing_partial_is_left_behind(good):
+    assert [path.name for path in good.parent.iterdir()] == ["good.safetensors"]
+
+
+def changed(good: Path, path: Path, change, description=None) -> Path:
+    """A copy of the good file with its tensors, or its description, changed."""
+    tensors = load_file(good)
+    change(tensors)
+    told = read_file(good)[1] | (description or {})
+    told = {key: value for key, value in told.items() if value is not None}
+    save_file(tensors, path, metadata={"sriqa": json.dumps(told)})
+    return path
+
+
+def put(name, value):
+    return lambda tensors: tensors.__setitem__(name, value(tensors.get(name)))
+
+
+HOSTILE = {
+    "missing tensor": (
+        lambda tensors: tensors.pop(SOME),
+        None,
+        f"1 tensors missing ('{SOME}'",
+    ),
+    "extra tensor": (put("stowaway", lambda _: torch.zeros(1)), None, "1 unknown ('stowaway'"),
+    "wrong shape": (put(SOME, lambda t: t[:, :3].clone()), None, "has shape (1024, 3), not"),
+    "NaN": (put(SOME, lambda t: t * torch.nan), None, "holds NaN or infinite values"),
+    "infinite": (put(SOME, lambda t: t + torch.inf), None, "holds NaN or infinite values"),
+    "integers": (put(SOME, lambda t: t.int()), None, "is torch.int32, not floating point"),
+    "other metric": (lambda t: None, {"metric": "other"}, "weights of 'other', not of"),
+    "newer format": (lambda t: None, {"format_version": 99}, "format version 99"),
+    "no license": (lambda t: None, {"license": None}, "the description lacks license"),
+    "bad policy": (lambda t: None, {"crop_policy": {"size": -1}}, "expected size, number, stride"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_wrong_contents(name, good, tmp_path):
+    change, description, message = HOSTILE[name]
+    path = changed(good, tmp_path / "bad.safetensors", change, description)
+    with pytest.raises(SriqaError) as caught:
+        read_weights(path, SPEC)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("told", ['"x"', "[]", "1", "null", "{"])
+def test_a_description_that_is_no_object_is_refused(told, tmp_path):
+    path = tmp_path / "odd.safetensors"
+    every = "format_version metric encoder crop_policy training_data license"
+    save_file({"weight": torch.zeros(2)}, path, metadata={"sriqa": told.replace("x", every)})
+    with pytest.raises(WeightsError, match="no description 'sriqa' in the header"):
+        read_weights(path, SPEC)
+
+
+def header(size: int, text: bytes = b"") -> bytes:
+    return size.to_bytes(8, "little") + text
+
+
+def overlapping() -> bytes:
+    tensor = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    text = json.dumps({"a": tensor, "b": tensor}).encode()
+    return header(len(text), text) + bytes(8)
+
+
+class Bomb:
+    """What must never be unpickled."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was run",)
+
+
+def saved_by_torch() -> bytes:
+    stream = io.BytesIO()
+    torch.save(Bomb(), stream)
+    return stream.getvalue()
+
+
+BROKEN = {
+    "empty": (lambda data: b"", "not a whole safetensors file"),
+    "cut short": (lambda data: data[:-1], "not a whole safetensors file"),
+    "cut in the header": (lambda data: data[:100], "not a whole safetensors file"),
+    "text": (lambda data: b"These are not weights.", "it claims a header of"),
+    "pickle": (lambda data: pickle.dumps(Bomb()), "it claims a header of"),
+    "torch.save": (lambda data: saved_by_torch(), "it claims a header of"),
+    "huge header": (lambda data: header(2**40) + data[8:], "it claims a header of 1099511627776"),
+    "long header": (lambda data: header(10**6 + 1) + data[8:], "it claims a header of 1000001"),
+    "overlapping offsets": (lambda data: overlapping(), "not a whole safetensors file"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files(name, good, tmp_path):
+    change, message = BROKEN[name]
+    path = tmp_path / "sriqa_lite.safetensors"
+    path.write_bytes(change(good.read_bytes()))
+    with pytest.raises(WeightsError) as caught:
+        read_weights(path, SPEC)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_foreign_safetensors_are_refused(tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match="no description 'sriqa' in the header"):
+        read_weights(path, SPEC)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(WeightsError, match="No such file"):
+        sriqa.load(weights=tmp_path / "none.safetensors")
+    with pytest.raises(WeightsError, match="Is a directory"):
+        sriqa.load(weights=tmp_path)
+
+
+def test_the_stored_policy_can_be_overridden(good, picture):
+    policy = CropPolicy(number=1)
+    metric = sriqa.load(weights=good, policy=policy)
+    assert metric.policy == policy
+    plain = sriqa.load(weights=good)
+    assert plain.policy == CropPolicy(number=3)
+    assert metric.score(picture) != plain.score(picture)
+
+
+def test_metrics_without_released_weights_say_the_ways_out(monkeypatch):
+    monkeypatch.delenv(REPO_VARIABLE, raising=False)
+    with pytest.raises(WeightsError) as caught:
+        sriqa.load("sriqa_dbcnn")
+    ways_out = ("sriqa_lite", "--weights FILE", "SRIQA_WEIGHTS_REPO=org/name", "sriqa-calibrate")
+    for words in ("no weights are released", *ways_out):
+        assert words in str(caught.value)
+
+
+def test_a_local_file_serves_a_metric_without_released_weights(tmp_path, picture):
+    path = tmp_path / "dbcnn.safetensors"
+    model = find_spec("sriqa_dbcnn").build()
+    policy = CropPolicy(number=1)
+    metric = CalibratedMetric("sriqa_dbcnn", model, Rectifier(model.feature_dim), policy)
+    save_weights(path, metric, {"training_data": "none, random weights"})
+    again = sriqa.load("sriqa_dbcnn", weights=path)
+    assert again.score(picture) == pytest.approx(metric.score(picture), abs=1e-3)
+
+
+def test_unknown_names_are_quoted():
+    with pytest.raises(SriqaError, match="unknown metric 'sriqa_light'; known: sriqa_lite"):
+        sriqa.load("sriqa_light")
+    with pytest.raises(SriqaError, match="unknown device 'gpu'"):
+        sriqa.load(device="gpu")
+
+
+def test_values_beyond_float16_are_not_saved(random_metric, tmp_path):
+    model = LiteQualityModel()
+    with torch.no_grad():
+        model.out.bias.fill_(1e6)
+    metric = CalibratedMetric("sriqa_lite", model, Rectifier(model.feature_dim), CropPolicy())
+    with pytest.raises(WeightsError, match=r"quality_model\.out\.bias' does not fit float16"):
+        save_weights(tmp_path / "x.safetensors", metric, {"training_data": "none"})
