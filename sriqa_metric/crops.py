@@ -15,6 +15,10 @@ from torch import Tensor
 from .errors import SriqaError
 from .images import as_float
 
+# Raise it when a change of decoding or of crops moves the score of any image: scores that are kept
+# on disk are then computed anew.
+READING_VERSION = 1
+
 _LARGEST = 10_000  # of any value: a policy comes with a file, and must not ask for endless work
 
 

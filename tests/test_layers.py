@@ -13,6 +13,7 @@ PACKAGE = ROOT / "sriqa_metric"
 LAYERS = (
     ("version", "errors"),
     ("files", "memory"),
+    ("decoding",),
     ("images",),
     ("crops",),
     ("models",),

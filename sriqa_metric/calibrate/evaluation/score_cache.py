@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...crops import READING_VERSION
 from ...errors import SriqaError
 
 
@@ -20,6 +21,9 @@ def default_cache() -> Path:
 class ScoreCache:
     """Scores by weights id and image SHA-256; each is on disk before the next is computed.
 
+    Only those of the present `READING_VERSION` are known: a change of how images are read makes
+    new scores. The table `scores` of older files, which do not say how, is left as it is.
+
     Parameters
     ----------
     connection : sqlite3.Connection
@@ -29,21 +33,23 @@ class ScoreCache:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS scores "
-            "(weights TEXT, image TEXT, score REAL, PRIMARY KEY (weights, image)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS scores_by_reading (reading INTEGER, weights TEXT, "
+            "image TEXT, score REAL, PRIMARY KEY (reading, weights, image)) WITHOUT ROWID"
         )
 
     def known(self, weights: str) -> dict[str, float]:
         """Image SHA-256 -> score, of everything that these weights have scored."""
         rows = self._connection.execute(
-            "SELECT image, score FROM scores WHERE weights = ?", (weights,)
+            "SELECT image, score FROM scores_by_reading WHERE reading = ? AND weights = ?",
+            (READING_VERSION, weights),
         )
         return dict(rows.fetchall())
 
     def add(self, weights: str, image: str, score: float) -> None:
         """Keep a score."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (weights, image, score)
+            "INSERT OR REPLACE INTO scores_by_reading VALUES (?, ?, ?, ?)",
+            (READING_VERSION, weights, image, score),
         )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sriqa_metric.calibrate.data.fingerprints import image_digest
+from sriqa_metric.calibrate.evaluation import score_cache
 from sriqa_metric.calibrate.evaluation.run import Request, evaluate
 from sriqa_metric.calibrate.evaluation.score_cache import default_cache, open_cache
 from sriqa_metric.errors import SriqaError
@@ -24,6 +26,20 @@ def test_scores_stay(tmp_path):
     with open_cache(file) as cache:
         assert cache.known("w") == {"a": 2 / 3}
         assert cache.known("none") == {}
+
+
+def test_an_older_file_is_taken_and_left_as_it_was(tmp_path):
+    file = tmp_path / "c.sqlite"
+    older = sqlite3.connect(file)
+    older.execute("CREATE TABLE scores (weights TEXT, image TEXT, score REAL)")
+    older.execute("INSERT INTO scores VALUES ('w', 'a', 1)")
+    older.commit()
+    with open_cache(file) as cache:
+        assert cache.known("w") == {}
+        cache.add("w", "a", 2)
+        assert cache.known("w") == {"a": 2}
+    assert older.execute("SELECT * FROM scores").fetchall() == [("w", "a", 1)]
+    older.close()
 
 
 def test_the_default_is_in_the_users_cache(monkeypatch):
@@ -66,6 +82,13 @@ def test_a_second_run_reads_nothing(mean_scorer, mos_root):
     assert len(mean_scorer.read) == 24
 
 
+def test_another_way_of_reading_images_makes_new_scores(mean_scorer, mos_root, monkeypatch):
+    evaluate(request(mos_root))
+    monkeypatch.setattr(score_cache, "READING_VERSION", score_cache.READING_VERSION + 1)
+    evaluate(request(mos_root))
+    assert len(mean_scorer.read) == 24
+
+
 def test_a_changed_image_is_scored_again(mean_scorer, mos_root):
     evaluate(request(mos_root))
     (mos_root / "3.png").write_bytes((mos_root / "4.png").read_bytes())
@@ -89,7 +112,7 @@ def test_a_stopped_run_goes_on(mean_scorer, mos_root):
 KILLED = """
 import sys, time
 from pathlib import Path
-from sriqa_metric.calibrate.evaluation.cache import open_cache
+from sriqa_metric.calibrate.evaluation.score_cache import open_cache
 with open_cache(Path(sys.argv[1])) as cache:
     for k in range(1000):
         cache.add("w", str(k), k)
