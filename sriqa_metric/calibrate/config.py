@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..errors import SriqaError
 
@@ -15,9 +16,60 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# What functions take by default, and the commands with them.
+RESAMPLES = 1000  # of every bootstrap
+K, LAMBDA_1 = 16, 0.1  # of MAD selection, as in the paper
+VOTES_PER_PAIR = 23  # of RealSR-1K
+STUDY_HOST, STUDY_PORT = "127.0.0.1", 8000
+
+class _Checked:
+    """Settings whose types and ranges are checked when they are made.
+
+    Numbers are finite and not negative, or lie in `RANGES`; `CHOICES` lists what a word may be.
+    """
+
+    NAME: ClassVar[str] = ""
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):  # type: ignore[arg-type]
+            value, kind = getattr(self, entry.name), _KINDS.get(str(entry.type))
+            where = f"setting {self.NAME}.{entry.name}" if self.NAME else f"setting {entry.name}"
+            if kind is None:  # a section, which has checked itself
+                continue
+            if type(value) not in kind:
+                raise SriqaError(f"{where}: expected {kind[0].__name__}, got {value!r}")
+            if isinstance(value, list) and any(type(each) is not str for each in value):
+                raise SriqaError(f"{where}: expected a list of str, got {value!r}")
+            if isinstance(value, (int, float)):
+                least, most = self.RANGES.get(entry.name, (0, math.inf))
+                if not (_is_finite(value) and least <= value <= most):
+                    upper = f" to {most:g}" if most < math.inf else " or more"
+                    raise SriqaError(f"{where} is {value!r}; it must be {least:g}{upper}")
+            allowed = self.CHOICES.get(entry.name, (value,))
+            if value not in allowed:
+                raise SriqaError(f"{where} is {value!r}; it must be {' or '.join(allowed)}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "list[str]": (list,),
+}
+
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(_Checked):
     """Where the data lies.
 
     Parameters
@@ -29,14 +81,16 @@ class DataConfig:
     photos : str
         Folder of pristine photos for the distortion ladders.
     labelled : list of str
-        Sets of images with MOS, `KIND=DIR` each; see `labelled.read_labelled`.
+        Sets of images with MOS, `KIND=DIR` each; see `mos_sets.read_labelled`.
     exclude : list of str
         Folders of test images: contents that appear in them are left out of `sr`.
     skip_incomplete : bool
-        Leave out contents that not every method has, instead of an error.
+        Leave out contents that not every method has.
     features : str
         Folder of cached codes, which runs may share; `features` in the run's when empty.
     """
+
+    NAME = "data"
 
     sr: str = ""
     ranking: str = ""
@@ -48,7 +102,7 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class ValidationConfig:
+class ValidationConfig(_Checked):
     """What is kept out of training.
 
     Parameters
@@ -61,13 +115,19 @@ class ValidationConfig:
         Photos held out.
     """
 
+    NAME = "validation"
+    RANGES: ClassVar = {
+        "contents": (1, math.inf),
+        "photos": (1, math.inf),
+    }
+
     contents: int = 15
     methods: list[str] = field(default_factory=list)
     photos: int = 100
 
 
 @dataclass(frozen=True)
-class QualityModelConfig:
+class QualityModelConfig(_Checked):
     """Training of q_w: a prior on frozen features, then fine-tuning of the whole network.
 
     Parameters
@@ -90,6 +150,14 @@ class QualityModelConfig:
         Decay of the moving average of the weights, which is what is kept.
     """
 
+    NAME = "quality_model"
+    RANGES: ClassVar = {
+        "crop": (32, 10_000),
+        "contents": (1, math.inf),
+        "levels": (1, 100),
+        "averaging": (0, 0.9999999),
+    }
+
     prior_steps: int = 600
     steps: int = 300
     crop: int = 160
@@ -104,7 +172,7 @@ class QualityModelConfig:
 
 
 @dataclass(frozen=True)
-class LabelsConfig:
+class LabelsConfig(_Checked):
     """Training of q_w on images with MOS (stage 1 of the paper).
 
     Parameters
@@ -132,6 +200,10 @@ class LabelsConfig:
         Use torch.compile.
     """
 
+    NAME = "labels"
+    RANGES: ClassVar = {"batch": (2, math.inf), "crops": (1, math.inf), "period": (1, math.inf)}
+    CHOICES: ClassVar = {"precision": ("bf16", "fp32")}
+
     epochs: int = 0
     batch: int = 16
     crops: int = 3
@@ -146,8 +218,8 @@ class LabelsConfig:
 
 
 @dataclass(frozen=True)
-class RectifierConfig:
-    """Training of h_θ on cached features (stage 2).
+class RectifierConfig(_Checked):
+    """Stage 2: training of h_θ on cached features.
 
     Parameters
     ----------
@@ -170,6 +242,14 @@ class RectifierConfig:
         Steps between validations; the best state on held-out contents is kept.
     """
 
+    NAME = "rectifier"
+    RANGES: ClassVar = {
+        "contents": (1, math.inf),
+        "draws": (0, 10_000),
+        "labelled_batch": (2, math.inf),
+        "validate_every": (1, math.inf),
+    }
+
     epochs: int = 8
     contents: int = 64
     draws: int = 8
@@ -182,30 +262,32 @@ class RectifierConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(_Checked):
     """All settings of a run, as they are written into its folder.
 
     Parameters
     ----------
     metric : str
-        Name from the catalogue.
+        Name from the registry.
     initial : str
         What stage 1 starts from: a weights file, or `openai` for the published CLIP. `sriqa_lite`
-        starts from ImageNet weights and needs none.
+        starts from ImageNet weights where none is given.
     base : str
         What stage 2 calibrates: a weights file, or the name of a metric.
     seed : int
     """
 
+    RANGES: ClassVar = {"seed": (0, 2**63 - 1)}
+
     metric: str
     initial: str = ""
     base: str = ""
     seed: int = 0
-    data: DataConfig = DataConfig()
+    data: DataConfig = field(default_factory=DataConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
-    quality_model: QualityModelConfig = QualityModelConfig()
-    labels: LabelsConfig = LabelsConfig()
-    rectifier: RectifierConfig = RectifierConfig()
+    quality_model: QualityModelConfig = field(default_factory=QualityModelConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    rectifier: RectifierConfig = field(default_factory=RectifierConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values."""
@@ -256,14 +338,15 @@ def _read(name_or_path: str) -> dict[str, Any]:
     else:
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise SriqaError(
-                f"{name_or_path}: {error.strerror}; give the path of a TOML file, "
+                f"{name_or_path}: {reason}; give the path of a TOML file, "
                 f"or one of {', '.join(shipped_configs())}"
             ) from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SriqaError(f"{name_or_path}: not a TOML file: {error}") from None
 
 
@@ -273,7 +356,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise SriqaError(f"override {override!r}: expected key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text
     *sections, last = key.strip().split(".")
     for section in sections:
@@ -284,20 +367,17 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _filled(base: _Section, values: dict[str, Any], where: str) -> _Section:
-    """`base` with the values of a TOML table, each checked against the default's type."""
+    """`base` with the values of a TOML table; the sections check types and ranges themselves."""
     known = {entry.name: getattr(base, entry.name) for entry in fields(base)}  # type: ignore[arg-type]
     changed = {}
     for key, value in values.items():
         if key not in known:
             raise SriqaError(f"unknown setting {where}{key}; known: {', '.join(known)}")
-        default = known[key]
-        if hasattr(default, "__dataclass_fields__") and isinstance(value, dict):
-            changed[key] = _filled(default, value, f"{where}{key}.")
-        elif isinstance(default, float) and type(value) in (int, float):
+        changed[key] = value
+        if is_dataclass(known[key]):
+            if not isinstance(value, dict):
+                raise SriqaError(f"setting {where}{key}: expected a table, got {value!r}")
+            changed[key] = _filled(known[key], value, f"{where}{key}.")
+        elif isinstance(known[key], float) and type(value) is int and _is_finite(value):
             changed[key] = float(value)
-        elif type(value) is type(default):
-            changed[key] = value
-        else:
-            kind = type(default).__name__
-            raise SriqaError(f"setting {where}{key}: expected {kind}, got {value!r}")
     return replace(base, **changed)  # type: ignore[type-var]

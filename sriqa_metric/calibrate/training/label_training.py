@@ -136,13 +136,6 @@ def _check(
     config: LabelsConfig,
     sr: SRResults | None,
 ) -> None:
-    least = {"epochs": 0, "batch": 2, "crops": 1, "period": 1, "contents": 0}
-    for name, bound in least.items():
-        value = getattr(config, name)
-        if value < bound:
-            raise SriqaError(f"labels.{name} is {value}; it must be {bound} or more")
-    if config.precision not in ("bf16", "fp32"):
-        raise SriqaError(f"labels.precision is {config.precision!r}; it must be bf16 or fp32")
     if config.contents and sr is None:
         raise SriqaError(
             f"labels.contents is {config.contents}, but there are no SR results; set data.sr"

@@ -92,10 +92,6 @@ class Batch:
     ladders: np.ndarray
 
 
-# SR results are drawn again and again, and their lossless files are slow to decode.
-_kept_pixels = lru_cache(maxsize=2048)(pixels)
-
-
 class Sampler:
     """Batches that depend on the seed and the step alone, so that a run can go on anywhere."""
 
@@ -103,6 +99,8 @@ class Sampler:
         self, sr: SRResults, photos: list[Path], config: QualityModelConfig, seed: int
     ) -> None:
         self.sr, self.photos, self.config, self.seed = sr, photos, config, seed
+        # SR results are drawn again and again, and their lossless files are slow to decode.
+        self._pixels = lru_cache(maxsize=512)(pixels)
 
     def __call__(self, step: int) -> Batch:
         """The images of a step."""
@@ -126,7 +124,7 @@ class Sampler:
     def _results(self, content: str, rng: np.random.Generator) -> np.ndarray:
         """The same window of every method's result on a content, mirrored or not (N, S, S, 3)."""
         paths = [self.sr.paths[method, content] for method in self.sr.methods]
-        images = [_kept_pixels(path) for path in paths]
+        images = [self._pixels(path) for path in paths]
         top, left = window_of(images[0], self.config.crop, rng, paths[0])
         for image, path in zip(images, paths, strict=True):
             if image.shape != images[0].shape:

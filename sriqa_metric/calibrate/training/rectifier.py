@@ -86,7 +86,7 @@ def train_rectifier(
         For settings out of range, for codes, losses or gradients that are not finite (step, part
         and contents are named), and if the GPU's memory does not suffice.
     """
-    _check(data, config)
+    _check(data)
     device = next(rectifier.parameters()).device
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -283,12 +283,7 @@ def _listed(name: str, items: Tensor) -> str:
     return f"{name} ({kind} {', '.join(map(str, items.unique().tolist()))})"
 
 
-def _check(data: StageTwoData, config: RectifierConfig) -> None:
-    least = {"epochs": 0, "contents": 1, "labelled_batch": 2, "validate_every": 1}
-    for name, bound in least.items():
-        value = getattr(config, name)
-        if value < bound:
-            raise SriqaError(f"rectifier.{name} is {value}; it must be {bound} or more")
+def _check(data: StageTwoData) -> None:
     for index, (codes, mos) in enumerate(data.labelled):
         if len(codes) < 2 or len(codes) != len(mos):
             raise SriqaError(

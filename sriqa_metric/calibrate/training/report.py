@@ -6,10 +6,11 @@ import csv
 import json
 from pathlib import Path
 
+from ...files import write_text
 from ..config import RunConfig
 from ..data.mos_sets import write_splits
 from ..data.splits import Data
-from .run_folder import RunFolder, write_atomically
+from .run_folder import RunFolder
 
 FIGURES = {
     "srcc": "SRCC of method means",
@@ -58,7 +59,7 @@ def write_run_report(
         *(["", "![Losses](curves.png)"] if curves else []),
         "",
     ]
-    write_atomically(folder.path / "report.md", "\n".join(lines))
+    write_text(folder.path / "report.md", "\n".join(lines))
     report = {
         "metric": config.metric,
         "base": base,
@@ -66,7 +67,7 @@ def write_run_report(
         "held_methods": config.validation.methods,
         "figures": figures,
     }
-    write_atomically(folder.path / "report.json", json.dumps(report, indent=1) + "\n")
+    write_text(folder.path / "report.json", json.dumps(report, indent=1) + "\n")
 
 
 def figure_table(rows: dict[str, dict[str, float]]) -> list[str]:

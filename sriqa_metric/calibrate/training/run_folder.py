@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
-import os
 import platform
 import time
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from ...errors import SriqaError
+from ...files import replaced, write_text
 from ...weights.checkpoints import read_checkpoint
 
 _PACKAGES = ("sriqa-metric", "torch", "numpy", "pillow", "timm", "open_clip_torch", "safetensors")
@@ -63,10 +63,9 @@ class RunFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SriqaError(f"{path}: another run is at work in this folder") from None
-        write_atomically(stored, text)
-        write_atomically(path / "versions.json", json.dumps(_versions(), indent=1) + "\n")
+        write_text(stored, text)
+        write_text(path / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         self._start = time.monotonic()
-        self._board: Any = None
 
     def __enter__(self) -> RunFolder:
         return self
@@ -77,12 +76,10 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._board:
-            self._board.close()
         self._lock.release()
 
     def log(self, stage: str, step: int, losses: dict[str, float]) -> None:
-        """Append losses of a step to `log.csv`, and to TensorBoard's files if it is installed."""
+        """Append losses of a step to `log.csv`."""
         seconds = f"{time.monotonic() - self._start:.1f}"
         file = self.path / "log.csv"
         new = not file.exists()
@@ -92,20 +89,11 @@ class RunFolder:
                 rows.writerow(_COLUMNS)
             for name, value in losses.items():
                 rows.writerow([seconds, stage, step, name, f"{value:.6g}"])
-        if self._board is None:
-            self._board = _tensorboard(self.path)
-        if self._board:
-            for name, value in losses.items():
-                self._board.add_scalar(f"{stage}/{name}", value, step)
 
     def save(self, stage: str, step: int, state: dict[str, Any]) -> None:
         """Keep what `stage` needs to go on after `step`: tensors and plain values."""
-        partial = self.path / f"{stage}.partial"
-        with partial.open("wb") as stream:
-            torch.save({"step": step, "state": state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(self._checkpoint(stage))
+        with replaced(self._checkpoint(stage)) as partial:
+            torch.save({"step": step, "state": state}, partial)
 
     def resume(self, stage: str) -> tuple[int, dict[str, Any]] | None:
         """Step and state of the stage's last checkpoint; lines logged after it are taken back."""
@@ -128,17 +116,7 @@ class RunFolder:
             rows = [row for row in csv.reader(stream) if len(row) == len(_COLUMNS)]
         kept = [r for r in rows[1:] if r[1] != stage or (r[2].isdigit() and int(r[2]) <= after)]
         lines = [",".join(row) for row in (list(_COLUMNS), *kept)]
-        write_atomically(file, "\r\n".join(lines) + "\r\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+        write_text(file, "\r\n".join(lines) + "\r\n")
 
 
 def _visible(path: Path) -> Iterable[Path]:
@@ -153,12 +131,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _tensorboard(path: Path) -> Any:
-    """A writer of TensorBoard's files, False where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return False
-    return SummaryWriter(str(path / "tensorboard"))

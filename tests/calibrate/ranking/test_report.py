@@ -2,7 +2,6 @@ import csv
 import io
 import json
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -174,10 +173,8 @@ def test_wrong_settings(made):
 
 
 def test_published_votes(real_data):
-    start = time.perf_counter()
     votes = read_votes(real_data / "realsr1k" / "votes.csv")
     report = rank_votes(votes, bootstrap=0)
-    assert time.perf_counter() - start < 3
     assert report.n_votes == 24288
     assert report.n_pairs == 1056
     found = report.to_dict()

@@ -54,7 +54,7 @@ def lines_of(path):
 def test_a_training_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
     # A server that has imported everything once forks the processes.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "torch._dynamo", "torch.utils.tensorboard"])
+    context.set_forkserver_preload([__name__, "torch._dynamo"])
     whole = context.Process(target=run, args=(tmp_path / "whole",))
     whole.start()
     whole.join()
@@ -100,8 +100,8 @@ import os, sys
 from pathlib import Path
 from contextlib import nullcontext
 import torch
-from sriqa_metric.calibrate import label_training
-from sriqa_metric.calibrate.run_folder import RunFolder
+from sriqa_metric.calibrate.training import label_training
+from sriqa_metric.calibrate.training.run_folder import RunFolder
 from tests.calibrate.training.test_kill_label_training import several, planted, tiny
 
 path, stop = Path(sys.argv[1]), int(sys.argv[2])

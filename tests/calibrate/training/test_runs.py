@@ -10,7 +10,6 @@ import torch
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
 from sriqa_metric.calibrate.pipelines import adapted
-from sriqa_metric.calibrate.training.holdout import write_table
 from sriqa_metric.calibrate.training.quality_runs import train_quality_model
 from sriqa_metric.calibrate.training.runs import train
 from sriqa_metric.errors import SriqaError
@@ -69,7 +68,7 @@ def test_stage_one_leaves_a_quality_model_whose_rectifier_changes_nothing(qualit
 def test_stage_two_leaves_weights_that_score(run, quality, picture):
     metric = sriqa.load("sriqa_lite", weights=run / "weights.safetensors")
     assert isinstance(metric.score(picture), float)
-    description = read_file(run / "weights.safetensors")[1]
+    description = read_file(run / "weights.safetensors").description
     assert description["training_data"]["methods"] == ["sharp", "dull"]
     assert len(description["training_data"]["sr_sha256"]) == 64
     base = sriqa.load("sriqa_lite", weights=quality / "weights.safetensors")
@@ -86,21 +85,6 @@ def test_a_run_tells_its_settings_losses_and_figures(run, quality):
     assert list(figures) == ["quality model", "calibrated"]
     assert {"srcc", "unseen_pairs", "trace"} <= set(figures["calibrated"])
     assert "| calibrated |" in (run / "report.md").read_text()
-
-
-def test_figures_of_runs_become_a_table(run, quality, tmp_path):
-    write_table([quality, run, run], tmp_path / "table.md")
-    text = (tmp_path / "table.md").read_text()
-    assert text.count("Methods left out: soft") == 1
-    rows = [line.split(" |")[0] for line in text.splitlines() if line.startswith("| ")]
-    assert rows[1:] == [
-        "| quality: prior",
-        "| quality: quality model",
-        "| full: quality model",
-        "| full",
-    ]
-    with pytest.raises(SriqaError, match="no finished run"):
-        write_table([tmp_path], tmp_path / "table.md")
 
 
 def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
