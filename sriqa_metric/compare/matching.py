@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SriqaError
-from ..files import EXTENSIONS
-from .wording import some
+from ..files import EXTENSIONS, listed
 
 # What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.
 _WILD = re.compile(r"\*+|\?|\[(?:![^]/]|[^]/][^]/])[^]/]*\]")
@@ -86,7 +85,7 @@ def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
     contents = [content for content in everything if all(content in files for files in found)]
     if not contents:
         has = "; ".join(
-            f"{method} has {some(sorted(files))}"
+            f"{method} has {listed(sorted(files), 3)}"
             for method, files in zip(methods, found, strict=True)
         )
         raise SriqaError(f"no content that all methods have, by the names of their files: {has}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import SriqaError
-from .comparison import Comparison
-from .methods import MethodResult, PairResult
-from .wording import INTERVAL, TEST, decimals, number, source
+from .comparison import Comparison, MethodResult, PairResult
 
+TEST = "two-sided Wilcoxon signed-rank test over the contents, Holm's correction over all pairs"
+INTERVAL = "95 % t interval of the mean over the contents"
 PAIR_COLUMNS = ("wins of a", "p", "p (Holm)", "effect")
 _MOST_REASONS = 10
 _LATEX = {
@@ -130,8 +131,16 @@ def _write_latex(comparison: Comparison, stream: TextIO) -> None:
 
 
 def places_of(comparison: Comparison) -> int:
-    """Decimals of mean scores."""
-    return decimals(method.half for method in comparison.methods)
+    """Decimals of mean scores: two digits of the smallest half interval, between 1 and 6."""
+    positive = [method.half for method in comparison.methods if method.half]
+    if not positive:
+        return 3
+    return min(max(1 - math.floor(math.log10(min(positive))), 1), 6)
+
+
+def number(value: float, places: int) -> str:
+    """A number without a sign before its zero."""
+    return f"{round(value, places) + 0.0:.{places}f}"
 
 
 def interval_text(method: MethodResult, places: int) -> str:
@@ -150,7 +159,10 @@ def pair_cells(pair: PairResult) -> tuple[str, ...]:
 def remarks(comparison: Comparison) -> list[str]:
     """What has to be known beside the numbers, one line each."""
     n = len(comparison.contents)
-    lines = [source(comparison.metric, comparison.weights)]
+    lines = [
+        f"scores of {comparison.metric}, weights {comparison.weights}; higher is better; "
+        "a metric's opinion, not people's"
+    ]
     lines.append(f"n = {n} {'image' if n == 1 else 'images'} per method; {TEST}; {INTERVAL}")
     lines += comparison.notes
     left_out = [f"{one.content} is not in {', '.join(one.lacking)}" for one in comparison.unmatched]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import os
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import SriqaError
-from .charts import HEIGHT, WIDTH, Axis, quartiles, strip
+from ..files import replaced
 from .comparison import Comparison
-from .output import PAIR_COLUMNS, interval_text, pair_cells, places_of
-from .wording import INTERVAL, TEST, number
+from .output import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
 
 MOST_CONTENTS = 6
 LONGEST_SIDE = 480
+WIDTH, HEIGHT = 1000, 40  # of a chart, in its own units
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str], command: 
     page = render(comparison, command)
     try:
         # Names that are no text are shown with the bytes that they are.
-        with open(path, "wb") as stream:
-            stream.write(page.encode("utf-8", "backslashreplace"))
+        with replaced(Path(path)) as partial:
+            partial.write_bytes(page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         name = os.fspath(path)
         raise SriqaError(f"{name}: cannot write the report: {error.strerror}") from None
@@ -178,3 +180,48 @@ def _embedded(path: str) -> tuple[Any, ...]:
     image.save(data, "WEBP", quality=85)
     text = base64.b64encode(data.getvalue()).decode("ascii")
     return (f"data:image/webp;base64,{text}", *image.size)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Scores from low to high, with round ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+
+    @classmethod
+    def over(cls, values: np.ndarray) -> Axis:
+        """An axis on which all values lie, with a margin."""
+        low, high = float(np.min(values)), float(np.max(values))
+        margin = (high - low) * 0.04 or max(abs(low), 1e-90) * 0.04
+        low, high = low - margin, high + margin
+        power = 10.0 ** math.floor(math.log10((high - low) / 4))
+        step = next(k * power for k in (1, 2, 5, 10, 20) if (high - low) / (k * power) <= 6)
+        places = max(0, -math.floor(math.log10(step)))
+        marks = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+        bare = cls(low, high, ())
+        return cls(low, high, tuple((bare.at(mark), _label(mark, places)) for mark in marks))
+
+    def at(self, value: float) -> float:
+        """Place of a score, from 0 to `WIDTH`."""
+        return round(WIDTH * (value - self.low) / (self.high - self.low), 1)
+
+
+def _label(mark: float, places: int) -> str:
+    return f"{mark:.3g}" if places > 6 else f"{round(mark, places) + 0.0:.{places}f}"
+
+
+def strip(scores: np.ndarray, axis: Axis) -> str:
+    """A path with a dot for every score, spread over the height so that dots show side by side."""
+    spread = (np.arange(len(scores)) * 0.618034) % 1  # the golden ratio leaves no pattern
+    heights = (spread - 0.5) * HEIGHT * 0.6 + HEIGHT / 2
+    return "".join(
+        f"M{axis.at(score):g} {height:.1f}h0" for score, height in zip(scores, heights, strict=True)
+    )
+
+
+def quartiles(scores: np.ndarray, axis: Axis) -> tuple[float, float, float]:
+    """Places of the quartiles."""
+    low, middle, high = np.quantile(scores, [0.25, 0.5, 0.75])
+    return axis.at(low), axis.at(middle), axis.at(high)

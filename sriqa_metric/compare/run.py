@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import SriqaError
+from ..files import listed
 from .comparison import Comparison, Failure
 from .matching import Results, find_results
-from .wording import some
 
 if TYPE_CHECKING:
     from ..metric import CalibratedMetric
 
-_File = tuple[int, str, str]  # method, content, path
+_File = tuple[int, int, str]  # method, content, path
 
 # How well the score of an image repeats, whatever its neighbours: closer scores are equal.
 _TOLERANCE = {"cpu": 1e-5}
@@ -29,6 +29,7 @@ def compare(
     arguments: Sequence[str | os.PathLike[str]],
     batch_size: int | None = None,
     workers: int | None = None,
+    track: Callable[[Sequence[_File]], Iterable[_File]] = iter,
 ) -> Comparison:
     """Compare SR methods by the scores of their results.
 
@@ -39,13 +40,15 @@ def compare(
         One folder or pattern for each method; see `find_results`.
     batch_size, workers : int, optional
         See `score_stream`.
+    track : callable, optional
+        Passes the files on while they are scored, as a progress bar does.
 
     Raises
     ------
     SriqaError
         As `find_results` and `compare_results`.
     """
-    return compare_results(metric, find_results(arguments), batch_size, workers)
+    return compare_results(metric, find_results(arguments), batch_size, workers, track)
 
 
 def compare_results(
@@ -57,7 +60,8 @@ def compare_results(
 ) -> Comparison:
     """Score matched results and compare the methods.
 
-    A content of which a file fails is left out for every method, and the file is listed.
+    A content of which a file fails is left out for every method, and the file is listed. `track`
+    passes the files on while they are scored, as a progress bar does.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def _size_notes(contents: Sequence[str], paths: Sequence[Sequence[str]]) -> tupl
         return ()
     return (
         f"the results on {len(odd)} of {len(contents)} contents differ in size, which a score may "
-        f"tell more about than their quality: {some(odd)}",
+        f"tell more about than their quality: {listed(odd, 3)}",
     )
 
 

@@ -7,8 +7,15 @@ import pytest
 from PIL import Image
 
 from sriqa_metric.compare import Comparison
-from sriqa_metric.compare.charts import WIDTH, Axis, strip
-from sriqa_metric.compare.report import LONGEST_SIDE, MOST_CONTENTS, render, write_report
+from sriqa_metric.compare.report import (
+    LONGEST_SIDE,
+    MOST_CONTENTS,
+    WIDTH,
+    Axis,
+    render,
+    strip,
+    write_report,
+)
 from sriqa_metric.errors import SriqaError
 
 VOID = {"meta", "img", "wbr", "br"}
