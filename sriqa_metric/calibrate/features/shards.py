@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ...errors import SriqaError
+from ...files import replaced
 
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 _KEY = "features"  # one entry, for several are stored in an order that varies
@@ -59,15 +59,10 @@ class Shards:
         description = "\n".join([self.settings, _checksum(images, codes), *images])
         data = save({"codes": codes}, {_KEY: description})
         name = hashlib.sha256(description.encode()).hexdigest()[:16]
-        partial = self.folder / f"{name}.partial"
         try:
-            with partial.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(self.folder / f"{name}.safetensors")
+            with replaced(self.folder / f"{name}.safetensors") as partial:
+                partial.write_bytes(data)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free
             raise SriqaError(
                 f"{self.folder}: cannot be written: {error.strerror}; {free} bytes are free, "

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...cli.progress import tracked
 from ...errors import SriqaError
 from ...images import read_image
 from ...memory import memory_advice
@@ -23,7 +24,6 @@ from ...metric import CalibratedMetric
 from ...scoring import map_ahead
 from ..data.fingerprints import image_digest
 from .draws import Draws, batched_codes
-from .progress import Progress, progress_bar
 from .shards import Shards
 
 _FORMAT = 1  # of the shards, and of how windows are drawn
@@ -101,17 +101,15 @@ class FeatureStore:
         SriqaError
             As `fill`, and if a shard is damaged.
         """
-        images, _ = self._filled(paths, progress_bar)
+        images, _ = self._filled(paths)
         return self._shards.read(images)
 
-    def fill(self, paths: Sequence[Path], progress: Progress = progress_bar) -> int:
+    def fill(self, paths: Sequence[Path]) -> int:
         """Compute what is missing; after a kill the same call goes on, to the same bits.
 
         Parameters
         ----------
         paths : sequence of Path
-        progress : generator function, optional
-            Passes items on, given what is done to them and how many there are.
 
         Returns
         -------
@@ -125,7 +123,7 @@ class FeatureStore:
             full, the GPU's memory does not suffice, a shard is no shard, or another process is
             filling this store. What was done before is kept.
         """
-        return self._filled(paths, progress)[1]
+        return self._filled(paths)[1]
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -139,13 +137,13 @@ class FeatureStore:
             width = self._metric.encode(blank).shape[1]
         return Shards(self.folder, self._settings, (1 + self._draws.number, width))
 
-    def _filled(self, paths: Sequence[Path], progress: Progress) -> tuple[list[str], int]:
+    def _filled(self, paths: Sequence[Path]) -> tuple[list[str], int]:
         """SHA-256 of every image, and how many of them had to be computed."""
         unique = list(dict.fromkeys(paths))
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             found = map_ahead(pool, image_digest, unique, depth=2 * workers)
-            with closing(progress(found, "hashing", len(unique))) as digests:
+            with closing(tracked(found, "hashing", len(unique))) as digests:
                 sha256 = dict(zip(unique, digests, strict=True))
         files: dict[str, Path] = {}
         for path in unique:
@@ -156,10 +154,10 @@ class FeatureStore:
         with self._shards.filling():
             known = self._shards.index()
             missing = [(image, path) for image, path in files.items() if image not in known]
-            self._compute(missing, progress)
+            self._compute(missing)
         return images, len(missing)
 
-    def _compute(self, missing: list[tuple[str, Path]], progress: Progress) -> None:
+    def _compute(self, missing: list[tuple[str, Path]]) -> None:
         """Add the shards of images, in their order.
 
         Each begins a new batch, so that batches are composed after a kill as without it.
@@ -181,7 +179,7 @@ class FeatureStore:
         workers = 1 if device.type == "cpu" else os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             ahead = map_ahead(pool, decoded, missing, depth=workers)
-            with closing(progress(ahead, "features", len(missing))) as stream:
+            with closing(tracked(ahead, "features", len(missing))) as stream:
                 for start in range(0, len(missing), _SHARD):
                     self._shards.require_room(len(missing) - start)
                     self._add_shard(missing[start : start + _SHARD], stream)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from sriqa_metric.calibrate.features import store as feature_store
 from sriqa_metric.calibrate.features.store import FeatureStore
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
@@ -44,15 +45,17 @@ def test_a_changed_image_is_computed_again(images, tmp_path):
     assert store.fill(images) == 1
 
 
-def test_an_image_that_changes_meanwhile_is_told(images, tmp_path):
+def test_an_image_that_changes_meanwhile_is_told(images, tmp_path, monkeypatch):
     def swap(items, description, total):
         if description == "features":
             shutil.copy(images[0], images[11])
         yield from items
 
     store = FeatureStore(tmp_path / "store", tiny_metric())
-    with pytest.raises(SriqaError, match=r"011.png: was changed meanwhile; run this again"):
-        store.fill(images, swap)
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_store, "tracked", swap)
+        with pytest.raises(SriqaError, match=r"011.png: was changed meanwhile; run this again"):
+            store.fill(images)
     assert store.fill(images) == 0  # the other eleven are kept, and the twelfth is the first
 
 
@@ -136,7 +139,7 @@ def test_out_of_gpu_memory_says_what_to_lower(images, tmp_path):
     assert metric.quality_model.calls[1:-1] == [32] * (len(metric.quality_model.calls) - 2)
 
 
-def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards):
+def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards, monkeypatch):
     store, other = (FeatureStore(tmp_path / "store", tiny_metric()) for _ in range(2))
     store.fill(images[:2])
     refused = []
@@ -150,7 +153,9 @@ def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards
                 assert len(other.codes(images[:2])) == 2
             yield item
 
-    assert store.fill(images, meddle) == 10
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_store, "tracked", meddle)
+        assert store.fill(images) == 10
     assert len(refused) == 10
     assert not any("\n" in line for line in refused)
     assert other.fill(images) == 0
@@ -197,7 +202,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)  # threads of OpenMP would not survive the fork
-from sriqa_metric.calibrate import feature_store
+from sriqa_metric.calibrate.features import store as feature_store
 from tests.calibrate import tiny
 feature_store._SHARD = 4
 fsync = os.fsync
@@ -244,7 +249,7 @@ print(kills, partial, sorted(states))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kills_at_any_moment_change_no_bit(tmp_path):
     make_images(tmp_path / "images", 60)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, str(tmp_path / "images")],
         cwd=tmp_path,
