@@ -22,6 +22,7 @@ K, LAMBDA_1 = 16, 0.1  # of MAD selection, as in the paper
 VOTES_PER_PAIR = 23  # of RealSR-1K
 STUDY_HOST, STUDY_PORT = "127.0.0.1", 8000
 
+
 class _Checked:
     """Settings whose types and ranges are checked when they are made.
 
@@ -116,10 +117,6 @@ class ValidationConfig(_Checked):
     """
 
     NAME = "validation"
-    RANGES: ClassVar = {
-        "contents": (1, math.inf),
-        "photos": (1, math.inf),
-    }
 
     contents: int = 15
     methods: list[str] = field(default_factory=list)

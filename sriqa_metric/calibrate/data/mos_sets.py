@@ -4,6 +4,8 @@
 
 - `koniq10k`: `koniq10k_distributions_sets.csv` (image_name, MOS, set), images in `1024x768/` or
   `512x384/`; the split is the column `set`.
+- `biq2021`: `Train (Images and MOS).csv` and `Test (Images and MOS).csv` (Image Name, MOS), images
+  in `Images/`; names may differ from the files' in the case of their letters.
 - `kadid10k`: `dmos.csv` (dist_img, ref_img, dmos), images in `images/`. Higher dmos is better.
 - `pipal`: lists of `name,Elo` in `Train_Label/*.txt` (training, images in `Train_Dist/` or
   `Distortion_1/` to `Distortion_4/`) and `val_label.txt` (validation, images in `Val_Dist/`).
@@ -179,6 +181,21 @@ def _koniq10k(root: Path) -> LabelledImages:
     return _made("koniq10k", source, rows, splits)
 
 
+def _biq2021(root: Path) -> LabelledImages:
+    lists = {"training": "Train (Images and MOS).csv", "test": "Test (Images and MOS).csv"}
+    folder = root / "Images"
+    there = {path.name.lower(): path for path in folder.iterdir()} if folder.is_dir() else {}
+    rows, splits = [], []
+    for split, list_name in lists.items():
+        source = find_one("biq2021", root, [list_name], "images are in Images/")
+        for line, row in read_table(source, ("Image Name", "MOS")):
+            name = row["Image Name"].strip()
+            path = there.get(name.lower(), folder / name)
+            rows.append((path, number_of(source, line, row, "MOS"), name))
+            splits.append(split)
+    return _made("biq2021", root, rows, splits)
+
+
 def _kadid10k(root: Path) -> LabelledImages:
     source = find_one("kadid10k", root, ["dmos.csv"], "images are in images/")
     rows = [
@@ -238,6 +255,7 @@ def _mos(root: Path) -> LabelledImages:
 
 READERS: dict[str, Callable[[Path], LabelledImages]] = {
     "koniq10k": _koniq10k,
+    "biq2021": _biq2021,
     "kadid10k": _kadid10k,
     "pipal": _pipal,
     "qads": _qads,

@@ -102,13 +102,17 @@ def read_data(config: RunConfig) -> Data:
 
 
 def _labelled(given: str, seed: int) -> LabelledImages:
-    """A set `KIND=DIR`, split as published, else by content."""
+    """A set `KIND=DIR`, split as published; what is published as training, or all, by content."""
     kind, equals, root = given.partition("=")
     if not equals:
         raise SriqaError(f"data.labelled: {given!r} is not KIND=DIR")
     labelled = read_labelled(kind, Path(root))
+    if labelled.splits:  # whatever is published as a test is kept out
+        labelled = labelled.select(np.isin(labelled.splits, (_TRAINING, _VALIDATION)))
+        if _TRAINING not in labelled.splits:
+            raise SriqaError(f"data.labelled: {given!r} publishes splits, but none {_TRAINING!r}")
     require_images(labelled.name, labelled.paths)
-    if {_TRAINING, _VALIDATION} <= set(labelled.splits):
+    if _VALIDATION in labelled.splits:
         return labelled
     return split_by_content(labelled, {_TRAINING: 0.9, _VALIDATION: 0.1}, seed)
 

@@ -25,6 +25,10 @@ LISTS = {
         "2.jpg,0,0,0,1,0,96,68.7,0.6,test\n"
         "3.jpg,0,0,1,0,0,99,50,0.6,validation\n"
     },
+    "biq2021": {
+        "Train (Images and MOS).csv": "Image Name,MOS,,\nss01 (1).jpg,0.5,,\nss02 (1).jpg,0.25,,\n",
+        "Test (Images and MOS).csv": "Image Name,MOS\nss03 (1).jpg,1\n",
+    },
     "kadid10k": {
         "dmos.csv": "dist_img,ref_img,dmos,var\nI01_01_01.png,I01.png,4.57,0.5\n"
         "I01_01_02.png,I01.png,4.33,0.5\nI02_01_01.png,I02.png,1,0.5\n"
@@ -46,6 +50,7 @@ LISTS = {
 }  # fmt: skip
 FOUND = {
     "koniq10k": (["1024x768/1.jpg", "1024x768/2.jpg"], [77.5, 68.7, 50], 3),
+    "biq2021": (["Images/ss01 (1).jpg", "Images/ss02 (1).jpg"], [0.5, 0.25, 1], 3),
     "kadid10k": (["images/I01_01_01.png", "images/I01_01_02.png"], [4.57, 4.33, 1], 2),
     "pipal": (["Train_Dist/A0001_00_00.bmp"], [1520.0648, 1437.0798, 1400, 1300.5], 3),
     "qads": (["super-resolved_images/img01_2_1.bmp"], [0.2517, 0.5, 1], 2),
@@ -191,3 +196,10 @@ def test_splits_are_written_down(tmp_path):
 def test_lists_take_either_order(tmp_path):
     (tmp_path / "list").write_text("name,MOS\n a.png , 1.5 \n-2e1\tb.png\n")
     assert read_list(tmp_path / "list") == {"a.png": 1.5, "b.png": -20.0}
+
+
+def test_biq2021_finds_files_whose_names_differ_in_case(tmp_path):
+    root = write(tmp_path, {**LISTS["biq2021"], "Images/ss02 (1).JPG": ""})
+    found = read_labelled("biq2021", root)
+    assert found.paths[1] == root / "Images" / "ss02 (1).JPG"
+    assert found.splits == ("training", "training", "test")

@@ -71,6 +71,22 @@ def test_labelled_sets_are_split_by_content_and_recorded(settings, made_data):
     assert record(config, data)["labels"]["images"] == len(training.paths)
 
 
+def test_what_is_published_as_a_test_is_never_trained_on(settings, made_data, tmp_path):
+    shutil.copytree(made_data / "sr", tmp_path, dirs_exist_ok=True)
+    splits = {"sharp": "training", "soft": "training", "dull": "test"}
+    lines = [f"{m}/c{k}.png,{k},{split}" for m, split in splits.items() for k in range(6)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,mos,split", *lines, ""]))
+    given = [*settings, f'data.labelled=["mos={tmp_path}"]']
+    data = read_data(load_config("sriqa_lite", given))
+    used = [*data.labelled_training[0].paths, *data.labelled_validation[0].paths]
+    assert len(used) == 12
+    assert {path.parent.name for path in used} == {"sharp", "soft"}
+    text = (tmp_path / "labels.csv").read_text().replace("training", "train")
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(SriqaError, match="none 'training'"):
+        read_data(load_config("sriqa_lite", given))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
