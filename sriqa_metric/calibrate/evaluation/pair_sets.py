@@ -17,7 +17,8 @@ import numpy as np
 
 from ...errors import SriqaError
 from ..data.csv_files import find_one, number_of, read_table
-from ..data.votes import Votes, read_votes
+from ..data.vote_files import read_votes
+from ..data.votes import Votes
 from ..ranking.thurstone import (
     DisconnectedError,
     UnboundedError,

@@ -49,8 +49,9 @@ def rank(
         raise typer.BadParameter(f"{prior_variance} is not positive", param_hint="--prior-variance")
     # The matrices are small: threads of the linear algebra would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from ..data.votes import read_votes
-    from .report import rank_votes, write_report
+    from ..data.vote_files import read_votes
+    from .output import plot_ranking, write_report
+    from .report import rank_votes
 
     try:
         report = rank_votes(read_votes(votes, votes_per_pair), bootstrap, prior_variance, seed)
@@ -58,8 +59,6 @@ def rank(
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
         if plot is not None:
-            from .plot import plot_ranking
-
             plot_ranking(report, plot)
     except SriqaError as error:
         print(f"sriqa-calibrate: {error}", file=sys.stderr)

@@ -1,15 +1,15 @@
-"""Everything that votes say about a global ranking, in one report: table, JSON or CSV."""
+"""Everything that votes say about a global ranking, in one report."""
 
 from __future__ import annotations
 
-import csv
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, TextIO
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ...errors import SriqaError
+from ...files import listed
+from ..config import RESAMPLES
 from ..data.votes import KINDS, Votes, image_pairs
 from ..statistics import NORMAL_975, interval
 from .observers import ObserverReport, observer_reports
@@ -24,7 +24,6 @@ from .thurstone import (
     top_k_srcc,
 )
 
-FORMATS = ("table", "json", "csv")
 FEW_CLUSTERS = 10
 
 
@@ -122,53 +121,9 @@ class RankReport:
     prior_variance: float | None
     notes: list[str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it; ends without bound are None."""
-        z = NORMAL_975
-        return {
-            "methods": [
-                {
-                    "name": name,
-                    "mu": float(self.mu[k]),
-                    "ci_low": _finite(self.ci_low[k]),
-                    "ci_high": _finite(self.ci_high[k]),
-                    "rank": k + 1,
-                    "asymptotic_low": float(self.mu[k] - z * self.standard_error[k]),
-                    "asymptotic_high": float(self.mu[k] + z * self.standard_error[k]),
-                }
-                for k, name in enumerate(self.methods)
-            ],
-            "n_votes": self.n_votes,
-            "n_pairs": self.n_pairs,
-            "oracle_2afc": self.oracle_2afc,
-            "groups": {"mad": {}, "mid": {}, **self.groups},
-            "top_k_srcc": {str(k): srcc for k, srcc in self.top_k_srcc.items()},
-            "log_likelihood": self.log_likelihood,
-            "converged": True,  # a fit that does not converge is an error, not a report
-            "prior_variance": self.prior_variance,
-            "intervals": asdict(self.intervals),
-            "win_probability": self.win_probability.round(6).tolist(),
-            "not_separable": [
-                {
-                    **asdict(pair),
-                    "ci_low": _finite(pair.ci_low),
-                    "ci_high": _finite(pair.ci_high),
-                }
-                for pair in self.neighbours
-                if not pair.separable
-            ],
-            "n_rows": self.n_rows,
-            "observers": [{**asdict(o), "flagged": o.flagged} for o in self.observers],
-            "notes": self.notes,
-        }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
 
 def rank_votes(
-    votes: Votes, bootstrap: int = 1000, prior_variance: float | None = None, seed: int = 0
+    votes: Votes, bootstrap: int = RESAMPLES, prior_variance: float | None = None, seed: int = 0
 ) -> RankReport:
     """Rank the methods by the trials, and report on all votes.
 
@@ -193,7 +148,6 @@ def rank_votes(
     if bootstrap < 0:
         raise SriqaError(f"the number of resamples is {bootstrap}; it must not be negative")
     trials = votes.of_kind("trial")
-    n = len(votes.methods)
     counts = _counts(trials)
     fit = thurstone_counts(counts, votes.methods, prior_variance)
     order = np.argsort(-fit.mu, kind="stable")
@@ -201,12 +155,11 @@ def rank_votes(
     low, high, step_low, step_high = _interval_ends(fit, order, samples)
     pairs = image_pairs(trials)
     beats = fit.win_probability()[np.ix_(order, order)]
-    names = tuple(votes.methods[k] for k in order)
+    names = [votes.methods[k] for k in order]
     with np.errstate(invalid="ignore"):
         win_rate = (counts / (counts + counts.T))[np.ix_(order, order)]
-    rows = np.bincount(votes.kind, minlength=len(KINDS)).tolist()
     report = RankReport(
-        methods=names,
+        methods=tuple(names),
         mu=fit.mu[order],
         ci_low=low[order],
         ci_high=high[order],
@@ -222,12 +175,12 @@ def rank_votes(
                 ci_high=float(step_high[k]),
                 win_probability=float(beats[k, k + 1]),
             )
-            for k in range(n - 1)
+            for k in range(len(names) - 1)
         ],
         intervals=intervals,
         n_votes=round(float(trials.total.sum())),
         n_pairs=len(pairs.total),
-        n_rows=dict(zip(KINDS, rows, strict=True)),
+        n_rows={kind: int((votes.kind == k).sum()) for k, kind in enumerate(KINDS)},
         log_likelihood=fit.log_likelihood,
         oracle_2afc=oracle_2afc(pairs),
         groups={
@@ -328,8 +281,7 @@ def _notes(report: RankReport, bootstrap: int) -> list[str]:
     others = [f"{n} {kind}" for kind, n in report.n_rows.items() if n and kind != "trial"]
     if others:
         notes.append(f"rows that do not count in the ranking: {', '.join(others)}")
-    twice = sum(o.n_duplicates for o in report.observers)
-    if twice:
+    if twice := sum(o.n_duplicates for o in report.observers):
         notes.append(
             f"{twice} trials ask an observer what an earlier trial asked, and are not marked as "
             "repeats: they count in the ranking"
@@ -338,100 +290,10 @@ def _notes(report: RankReport, bootstrap: int) -> list[str]:
     if flagged:
         notes.append(
             f"{len(flagged)} of {len(report.observers)} observers deserve a look, and count all "
-            f"the same: {_some(flagged)}"
+            f"the same: {listed(flagged, 10)}"
         )
     unknown = [o.name for o in report.observers if o.n_votes and o.log_likelihood is None]
     if unknown:
-        notes.append(
-            "not compared with the other observers, whose votes alone give no ranking: "
-            + _some(unknown)
-        )
+        why = "not compared with the others, whose votes alone give no ranking"
+        notes.append(f"{why}: {listed(unknown, 10)}")
     return notes
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def write_report(report: RankReport, style: str, stream: TextIO) -> None:
-    """Write a report as a table for people, or as JSON or CSV (method,mu,...) for programs.
-
-    Raises
-    ------
-    SriqaError
-        For an unknown format.
-    """
-    if style not in FORMATS:
-        raise SriqaError(f"format is {style!r}; it must be one of {', '.join(FORMATS)}")
-    if style == "json":
-        json.dump(report.to_dict(), stream, indent=2, allow_nan=False, ensure_ascii=False)
-        stream.write("\n")
-    elif style == "csv":
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["method", "mu", "ci_low", "ci_high", "rank"])
-        rows = zip(report.methods, report.mu, report.ci_low, report.ci_high, strict=True)
-        for rank, (name, *numbers) in enumerate(rows, start=1):
-            writer.writerow([name, *(repr(float(number)) for number in numbers), rank])
-    else:
-        _write_table(report, stream)
-
-
-def _write_table(report: RankReport, stream: TextIO) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(file=stream, markup=False, highlight=False, emoji=False)
-    table = Table("rank", "method", "μ", "95 % interval", "beats next")
-    for k, name in enumerate(report.methods):
-        span = f"[{report.ci_low[k]:+.3f}, {report.ci_high[k]:+.3f}]"
-        beats = ""
-        if k < len(report.neighbours):
-            pair = report.neighbours[k]
-            beats = f"{pair.win_probability:.3f}" + ("" if pair.separable else " ≈")
-        table.add_row(str(k + 1), name, f"{report.mu[k]:+.3f}", span, beats)
-    console.print(table)
-    if not all(pair.separable for pair in report.neighbours):
-        console.print("≈ not separable from the next at 95 %")
-    made = report.intervals
-    how = f" over {made.clusters} {made.over}, {made.resamples} resamples" if made.over else ""
-    console.print(
-        f"{report.n_votes} votes on {report.n_pairs} image pairs; intervals: {made.method}{how}"
-    )
-    console.print(
-        f"human 2AFC score (majority) {report.oracle_2afc:.4f}, "
-        f"log-likelihood {report.log_likelihood:.1f}"
-    )
-    for name, group in report.groups.items():
-        best = ", ".join(method["name"] for method in group["methods"][:3]) or "no ranking"
-        console.print(
-            f"group {name}: {group['n_votes']} votes on {group['n_pairs']} image pairs, "
-            f"human 2AFC score {group['oracle_2afc']:.4f}, best: {best}"
-        )
-    shown = [k for k in report.top_k_srcc if k & (k - 1) == 0 or k == max(report.top_k_srcc)]
-    values = ((k, report.top_k_srcc[k]) for k in shown)
-    console.print(
-        "SRCC of the ranking from the first K contents per pair: "
-        + ", ".join(f"K={k} " + ("none" if srcc is None else f"{srcc:.3f}") for k, srcc in values)
-    )
-    flagged = [observer for observer in report.observers if observer.flagged]
-    if flagged:
-        _write_observers(console, flagged)
-
-
-def _write_observers(console: Any, observers: list[ObserverReport]) -> None:
-    from rich.table import Table
-
-    table = Table(
-        "observer", "votes", "log-lik.", "z", "failed", "inconsistent", "twice", title="to look at"
-    )
-    for o in observers:
-        table.add_row(
-            o.name,
-            str(o.n_votes),
-            "" if o.log_likelihood is None else f"{o.log_likelihood:.3f}",
-            "" if o.z is None else f"{o.z:+.1f}" + (" disagrees" if o.disagrees else ""),
-            f"{o.n_failed}/{o.n_obvious}",
-            f"{o.n_inconsistent}/{o.n_repeats - o.n_unmatched}",
-            str(o.n_duplicates),
-        )
-    console.print(table)

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from ...errors import SriqaError
+from ...files import listed
 from ..data.votes import ImagePairs
 from ..statistics import choices, srcc, two_afc
 
@@ -248,8 +249,7 @@ def check_ranking_exists(counts: np.ndarray, names: Sequence[str]) -> None:
 
 
 def _names(names: Sequence[str], chosen: np.ndarray) -> str:
-    found = [name for name, take in zip(names, chosen, strict=True) if take]
-    return ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
+    return listed((name for name, take in zip(names, chosen, strict=True) if take), 10)
 
 
 def clustered_counts(

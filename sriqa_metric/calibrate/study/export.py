@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ...errors import SriqaError
-from ..data.votes import REALSR1K_COLUMNS
+from ...files import write_text
+from ..data.vote_files import REALSR1K_COLUMNS
 from .schema import open_study
 
 SCHEMAS = ("tidy", "realsr1k")
@@ -141,7 +142,7 @@ def export_votes(path: Path, output: Path, schema: str = "tidy") -> int:
     with closing(open_study(path)) as db:
         text = votes_csv(db, schema)
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        write_text(output, text)
     except OSError as error:
         raise SriqaError(f"{output}: cannot be written: {error}") from error
     return text.count("\n") - 1

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sriqa_metric.calibrate.data.votes import image_pairs, read_votes
+from sriqa_metric.calibrate.data.vote_files import read_votes
+from sriqa_metric.calibrate.data.votes import image_pairs
 from sriqa_metric.calibrate.evaluation.pair_sets import read_pairs, read_realsr1k
 from sriqa_metric.calibrate.ranking.thurstone import oracle_2afc
 from sriqa_metric.calibrate.statistics import estimate

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import log_ndtr, ndtr
 
-from sriqa_metric.calibrate.data.votes import read_votes
+from sriqa_metric.calibrate.data.vote_files import read_votes
 from sriqa_metric.calibrate.ranking.observers import observer_reports
 from sriqa_metric.calibrate.ranking.thurstone import clustered_counts, thurstone_counts
 

@@ -6,7 +6,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import OptimizeResult
 from scipy.special import log_ndtr, ndtr
 
-from sriqa_metric.calibrate.data.votes import ImagePairs, image_pairs, read_votes
+from sriqa_metric.calibrate.data.vote_files import read_votes
+from sriqa_metric.calibrate.data.votes import ImagePairs, image_pairs
 from sriqa_metric.calibrate.ranking import thurstone as ranking
 from sriqa_metric.calibrate.ranking.thurstone import (
     ConvergenceError,

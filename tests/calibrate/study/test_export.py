@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sriqa_metric.calibrate.data.image_pairs import Pair
-from sriqa_metric.calibrate.data.votes import KINDS, read_votes
+from sriqa_metric.calibrate.data.vote_files import read_votes
+from sriqa_metric.calibrate.data.votes import KINDS
 from sriqa_metric.calibrate.study.assignment import Settings
 from sriqa_metric.calibrate.study.export import REALSR1K_COLUMNS, TIDY_COLUMNS, export_votes
 from sriqa_metric.calibrate.study.store import Store
