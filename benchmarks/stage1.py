@@ -28,7 +28,7 @@ from PIL import Image
 
 from sriqa_metric.calibrate.config import LabelsConfig
 from sriqa_metric.calibrate.data.mos_sets import LabelledImages
-from sriqa_metric.calibrate.training.crop_batches import CropBatches
+from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import POLICY, LabelTraining
 from sriqa_metric.models.clip import ClipQualityModel
 
@@ -69,7 +69,7 @@ def make_training(folder: Path, device: str, checkpointing: bool) -> LabelTraini
     torch.manual_seed(0)
     model = ClipQualityModel()
     model.text.normal_()
-    batches = CropBatches(sets_of(folder), None, config, 0, POLICY.size)
+    batches = CropBatches(Sources(tuple(sets_of(folder))), config, 0, POLICY.size)
     return LabelTraining(model, batches, config, torch.device(device), None, "benchmark")
 
 

@@ -180,15 +180,25 @@ class LabelsConfig(_Checked):
         Images of each labelled set a step; all their pairs are compared.
     crops : int
         Random crops of each image a step.
-    lr, weight_decay : float
+    frozen : list of str
+        Parts of the network that stay as they are, by the beginning of their parameters' names.
+    head : list of str
+        Parts that learn at `head_lr` instead of `lr`, named in the same way.
+    lr, head_lr, weight_decay : float
         AdamW.
     period : int
         Epochs of one cosine, after which the learning rate starts over.
+    averaging : float
+        Decay of the moving average of the weights, which is then what is kept; 0 takes none.
     contents : int
         Contents a step whose SR results the group loss is computed on; 0 trains on labels alone,
         more is ablation Model IV.
     group_weight : float
         λ₂ of that group loss.
+    photo_ladders, sr_ladders : int
+        Certain orders a step, on photos and on SR results; see `distortions.certain_order`.
+    fine_weight, ruin_weight : float
+        Weights of their two losses: every step of a blur; an image against its ruins.
     precision : str
         `bf16` (autocast, weights stay float32) or `fp32`.
     checkpointing : bool
@@ -198,17 +208,30 @@ class LabelsConfig(_Checked):
     """
 
     NAME = "labels"
-    RANGES: ClassVar = {"batch": (2, math.inf), "crops": (1, math.inf), "period": (1, math.inf)}
+    RANGES: ClassVar = {
+        "batch": (2, math.inf),
+        "crops": (1, math.inf),
+        "period": (1, math.inf),
+        "averaging": (0, 0.9999999),
+    }
     CHOICES: ClassVar = {"precision": ("bf16", "fp32")}
 
     epochs: int = 0
     batch: int = 16
     crops: int = 3
+    frozen: list[str] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
     lr: float = 5e-6
+    head_lr: float = 1e-3
     weight_decay: float = 1e-3
     period: int = 5
+    averaging: float = 0.0
     contents: int = 0
     group_weight: float = 1.0
+    photo_ladders: int = 0
+    sr_ladders: int = 0
+    fine_weight: float = 0.3
+    ruin_weight: float = 0.2
     precision: str = "bf16"
     checkpointing: bool = False
     compile: bool = False
@@ -235,6 +258,9 @@ class RectifierConfig(_Checked):
         AdamW.
     group_weight : float
         λ₂ of Eq. (6).
+    identity_weight : float
+        Weight of mean((α − 1)² + β²), which holds the rectifier to what q_w has learnt where few
+        contents would let it forget that; the paper has none.
     validate_every : int
         Steps between validations; the best state on held-out contents is kept.
     """
@@ -255,6 +281,7 @@ class RectifierConfig(_Checked):
     lr: float = 1e-3
     weight_decay: float = 1e-3
     group_weight: float = 1.0
+    identity_weight: float = 0.0
     validate_every: int = 20
 
 

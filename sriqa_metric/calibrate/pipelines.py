@@ -12,7 +12,7 @@ import torch
 from ..weights.load import load_source
 from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
 from .data.mos_sets import require_images
-from .data.sr_results import read_sr_results
+from .data.sr_results import find_images, read_sr_results
 from .evaluation.data_sets import read_data_set
 from .evaluation.report import write_report
 from .evaluation.run import Request, evaluate
@@ -21,6 +21,7 @@ from .training.quality_runs import train_quality_model
 from .training.runs import train
 
 _STEPS = 300  # of a recalibration, however few contents there are
+_IDENTITY_WEIGHT = 0.3
 
 
 def reproduce(
@@ -78,11 +79,13 @@ def adapted(
     photos: Path | None = None,
     exclude: Sequence[Path] = (),
     skip_incomplete: bool = False,
+    labelled: Sequence[str] = (),
 ) -> RunConfig:
     """Settings that calibrate a metric anew for the methods of a ranking, on a CPU.
 
-    A sixth of the contents is held out. Certain orders, made of the results themselves and of
-    photos where there are any, keep the metric from forgetting what distortions are.
+    A sixth of the contents, and of the photos, is held out. Labelled images, or where there are none
+    certain orders made of the results themselves and of photos, keep the metric from forgetting
+    what it knew; so does the identity weight, without which tens of contents are learnt by heart.
 
     Parameters
     ----------
@@ -94,7 +97,9 @@ def adapted(
         CSV with columns `method` and `mu`.
     photos : Path, optional
     exclude, skip_incomplete
-        Which contents are left out, see `datasets.read_sr_results`.
+        Which contents are left out, see `sr_results.read_sr_results`.
+    labelled : sequence of str
+        Sets of images with MOS, `KIND=DIR` each.
 
     Raises
     ------
@@ -104,7 +109,8 @@ def adapted(
     metric = load_source(base).name
     contents = len(read_sr_results(sr, ranking, exclude, skip_incomplete).contents)
     held = max(1, contents // 6)
-    rectifier = RectifierConfig(draws=0, lr=1e-4)
+    held_photos = max(1, len(find_images(photos)) // 6) if photos else 1
+    rectifier = RectifierConfig(draws=0, lr=1e-4, identity_weight=_IDENTITY_WEIGHT)
     steps = max(1, (contents - held) // rectifier.contents)
     return RunConfig(
         metric=metric,
@@ -113,9 +119,10 @@ def adapted(
             sr=str(sr),
             ranking=str(ranking),
             photos=str(photos or ""),
+            labelled=list(labelled),
             exclude=[str(folder) for folder in exclude],
             skip_incomplete=skip_incomplete,
         ),
-        validation=ValidationConfig(contents=held),
+        validation=ValidationConfig(contents=held, photos=held_photos),
         rectifier=replace(rectifier, epochs=math.ceil(_STEPS / steps)),
     )

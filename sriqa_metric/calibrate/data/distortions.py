@@ -217,3 +217,37 @@ def ladder(image: Pixels, name: str, levels: int, rng: np.random.Generator) -> n
     strengths = (np.arange(levels) + rng.random(levels)) / levels
     distort = DISTORTIONS[name]
     return np.stack([image, *(distort(image, max(float(s), 0.01), seed) for s in strengths)])
+
+
+# Kinds of which people see every step as a loss. A little noise, compression or sharpening they do
+# not: learnt as such, grain and crisp detail of modern methods would count as damage.
+FINE = ("gaussian_blur", "box_blur", "motion_blur", "down_up")
+FINE_STEPS = 3
+RUINS = 3
+
+
+def certain_order(image: Pixels, on_sr: bool, rng: np.random.Generator) -> np.ndarray:
+    """An image, ever more blurred versions, and versions that other kinds have ruined.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W, 3), uint8
+    on_sr : bool
+        Whether it is a super-resolved image, which only some kinds surely harm.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, (1 + FINE_STEPS + RUINS, H, W, 3), uint8
+        The image is better than all, each blurred one than those of more blur after it; of the
+        ruins only that is certain.
+    """
+    kinds = ON_SR if on_sr else tuple(DISTORTIONS)
+    fine = [kind for kind in kinds if kind in FINE]
+    coarse = [kind for kind in kinds if kind not in FINE]
+    versions = ladder(image, fine[rng.integers(len(fine))], FINE_STEPS, rng)
+    ruins = [
+        DISTORTIONS[coarse[index]](image, float(rng.uniform(0.8, 1)), int(rng.integers(2**31)))
+        for index in rng.choice(len(coarse), RUINS, replace=False)
+    ]
+    return np.stack([*versions, *ruins])

@@ -1,12 +1,13 @@
-"""Batches of random crops of labelled images and SR results, decoded ahead of the network."""
+"""Batches of random crops for stage 1, decoded ahead of the network."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,28 @@ from ...crops import enlarged_size, read_windows
 from ...errors import SriqaError
 from ...scoring import map_ahead
 from ..config import LabelsConfig
+from ..data.distortions import certain_order
 from ..data.mos_sets import LabelledImages
 from ..data.sr_results import SRResults, pixels
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a quality model learns from.
+
+    Parameters
+    ----------
+    labelled : tuple of LabelledImages
+        Sets with MOS; pairs are made of images of one set.
+    sr : SRResults or None
+        SR results and the ranking of their methods, for groups and for certain orders.
+    photos : tuple of Path
+        Pristine photos, for certain orders.
+    """
+
+    labelled: tuple[LabelledImages, ...] = ()
+    sr: SRResults | None = None
+    photos: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,30 +49,40 @@ class CropBatch:
     crops : ndarray, (P, K, S, S, 3), uint8
         K crops of every image: the labelled sets one after the other, then content by content
         the results of all methods.
+    ladders : ndarray, (L, 1 + FINE_STEPS + RUINS, S, S, 3), uint8
+        One crop of L images in its versions; see `distortions.certain_order`.
     files : tuple of Path
-        The P images.
+        The P images, then the L.
     rows : tuple of ndarray
         Which images of each labelled set they are.
     """
 
     crops: np.ndarray
+    ladders: np.ndarray
     files: tuple[Path, ...]
     rows: tuple[np.ndarray, ...]
+
+
+class _Job(NamedTuple):
+    """Files that are cut at the same places, or one file of which a ladder is made."""
+
+    files: list[Path]
+    seed: list[int]
+    ladder: bool = False
+    on_sr: bool = False
 
 
 class CropBatches:
     """Batches that depend on the seed and the step alone, so that a run can go on anywhere.
 
     A set is passed through in a random order, new for every pass, and what does not fill a batch
-    is left out of that pass; no batch has an image twice. An epoch is one pass through the set
-    that takes longest; the others start over, each on its own.
+    is left out of that pass; no batch has an image twice. An epoch is one pass through the
+    labelled set that takes longest; the others start over, each on its own.
 
     Parameters
     ----------
-    sets : sequence of LabelledImages
-        A set of fewer images than `config.batch` is in every batch as a whole.
-    sr : SRResults or None
-        SR results, of which every step gets `config.contents` contents.
+    sources : Sources
+        A labelled set of fewer images than `config.batch` is in every batch as a whole.
     config : LabelsConfig
     seed : int
     size : int
@@ -62,18 +93,19 @@ class CropBatches:
 
     def __init__(
         self,
-        sets: Sequence[LabelledImages],
-        sr: SRResults | None,
+        sources: Sources,
         config: LabelsConfig,
         seed: int,
         size: int,
         process: int = 0,
         processes: int = 1,
     ) -> None:
-        self.sets, self.sr, self.config, self.seed, self.size = sets, sr, config, seed, size
+        self.sources, self.config, self.seed, self.size = sources, config, seed, size
         self.process, self.processes = process, processes
-        passes = [len(labelled.paths) // config.batch // processes for labelled in sets]
+        passes = [len(s.paths) // config.batch // processes for s in sources.labelled]
         self.steps_per_epoch = max(1, *passes)
+        sr = sources.sr
+        self._results = [] if sr is None else [p for m in sr.methods for p in sr.images(m)]
 
     def stream(self, steps: range, workers: int) -> Generator[CropBatch, None, None]:
         """The batches of some steps, counted from 1, made in threads about a step ahead."""
@@ -83,24 +115,45 @@ class CropBatches:
             made = map_ahead(pool, self._made, jobs, depth=max(work, workers))
             for step in steps:
                 rows, planned = self._jobs(step)
-                crops = np.concatenate(list(islice(made, work)))
-                yield CropBatch(crops, tuple(path for paths, _ in planned for path in paths), rows)
+                parts = list(islice(made, work))
+                cut = [part for job, part in zip(planned, parts, strict=True) if not job.ladder]
+                ladders = [part for job, part in zip(planned, parts, strict=True) if job.ladder]
+                files = tuple(path for job in planned for path in job.files)
+                nothing = np.empty((0, 1, self.size, self.size, 3), np.uint8)
+                yield CropBatch(
+                    np.concatenate(cut or [nothing]),
+                    np.stack(ladders) if ladders else nothing,
+                    files,
+                    rows,
+                )
 
-    def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[tuple[list[Path], list[int]]]]:
-        """Rows of each labelled set; files that are cut at the same places, and their seeds."""
-        config, sr = self.config, self.sr
+    def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[_Job]]:
+        """Rows of each labelled set, and what has to be made: the cuts first, then the ladders."""
+        config, sources = self.config, self.sources
         rows = tuple(
             self._drawn(index, len(labelled.paths), config.batch, step)
-            for index, labelled in enumerate(self.sets)
+            for index, labelled in enumerate(sources.labelled)
         )
         groups = [
-            [s.paths[row]] for s, chosen in zip(self.sets, rows, strict=True) for row in chosen
+            [s.paths[row]]
+            for s, chosen in zip(sources.labelled, rows, strict=True)
+            for row in chosen
         ]
-        if sr is not None:
-            drawn = self._drawn(len(self.sets), len(sr.contents), config.contents, step)
+        part = len(sources.labelled)
+        if sources.sr is not None and config.contents:
+            sr = sources.sr
+            drawn = self._drawn(part, len(sr.contents), config.contents, step)
             groups += [[sr.paths[m, sr.contents[index]] for m in sr.methods] for index in drawn]
-        seeds = [[self.seed, 1, step, self.process, place] for place in range(len(groups))]
-        return rows, list(zip(groups, seeds, strict=True))
+        pools = [(sources.photos, config.photo_ladders), (self._results, config.sr_ladders)]
+        orders = [
+            (pool[row], on_sr)
+            for on_sr, (pool, number) in enumerate(pools)
+            for row in (self._drawn(part + 1 + on_sr, len(pool), number, step) if number else ())
+        ]
+        seeds = ([self.seed, 1, step, self.process, place] for place in count())
+        jobs = [_Job(files, next(seeds)) for files in groups]
+        jobs += [_Job([path], next(seeds), True, bool(on_sr)) for path, on_sr in orders]
+        return rows, jobs
 
     def _drawn(self, part: int, available: int, batch: int, step: int) -> np.ndarray:
         """What the step takes of a set: a piece of the present pass's random order."""
@@ -109,9 +162,11 @@ class CropBatches:
         order = np.random.default_rng([self.seed, 0, part, turn // turns]).permutation(available)
         return order[turn % turns * batch :][:batch]
 
-    def _made(self, job: tuple[list[Path], list[int]]) -> np.ndarray:
-        paths, seed = job
-        return random_crops(paths, self.config.crops, self.size, np.random.default_rng(seed))
+    def _made(self, job: _Job) -> np.ndarray:
+        rng = np.random.default_rng(job.seed)
+        number = 1 if job.ladder else self.config.crops
+        crops = random_crops(job.files, number, self.size, rng)
+        return certain_order(crops[0, 0], job.on_sr, rng) if job.ladder else crops
 
 
 def random_crops(

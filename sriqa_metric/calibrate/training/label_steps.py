@@ -22,11 +22,12 @@ from ...metric import CalibratedMetric
 from ...models import QualityModel
 from ...scoring import score_all
 from ..config import LabelsConfig
+from ..data.distortions import FINE_STEPS, RUINS
 from ..data.mos_sets import LabelledImages
 from ..features.extract import as_crops
 from ..statistics import srcc
 from .crop_batches import CropBatch, CropBatches
-from .losses import group_loss, labelled_loss
+from .losses import above_loss, group_loss, labelled_loss, order_loss
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def learning_rate(step: int, period: int, highest: float) -> float:
 class CropScorer(nn.Module):
     """Scores of images from their crops, as in scoring, with gradients.
 
-    ``scorer(crops)``: (P, K, 3, S, S) in [0, 1] -> (P,), float32. Only `encode` runs in bf16; its
+    ``scorer(crops)``: (P, K, 3, S, S) in [0, 1] -> (P,), float32; or all crops in one row (M, 3, S,
+    S) and how many belong to each of P images. Only `encode` runs in bf16; its
     codes are averaged and read in float32, so that scores of similar images do not tie.
     """
 
@@ -54,8 +56,8 @@ class CropScorer(nn.Module):
         self.encode = torch.compile(model.encode) if config.compile else model.encode
         self.bf16, self.checkpointing = config.precision == "bf16", config.checkpointing
 
-    def forward(self, crops: Tensor) -> Tensor:
-        flat = crops.flatten(0, 1)
+    def forward(self, crops: Tensor, counts: Sequence[int] | None = None) -> Tensor:
+        flat = crops.flatten(0, 1) if counts is None else crops
         with torch.autocast(flat.device.type, torch.bfloat16, enabled=self.bf16):
             if self.checkpointing:
                 parts = flat.split(_CHECKPOINTED)
@@ -63,7 +65,42 @@ class CropScorer(nn.Module):
                 codes = torch.cat(made)
             else:
                 codes = self.encode(flat)
-        return self.model.read(codes.float().unflatten(0, crops.shape[:2]).mean(1))[0]
+        if counts is None:
+            codes = codes.float().unflatten(0, crops.shape[:2]).mean(1)
+        else:
+            codes = torch.stack([part.mean(0) for part in codes.float().split(list(counts))])
+        return self.model.read(codes)[0]
+
+
+def learning_parts(
+    model: nn.Module, config: LabelsConfig
+) -> list[tuple[float, list[nn.Parameter]]]:
+    """Highest learning rates and the parameters that have them; `config.frozen` has none.
+
+    Raises
+    ------
+    SriqaError
+        If a name in `frozen` or `head` begins no parameter's, or nothing is left to train.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for setting in ("frozen", "head"):
+        for part in getattr(config, setting):
+            if not any(_inside(name, part) for name in names):
+                raise SriqaError(f"labels.{setting}: the network has no part {part!r}")
+    body: list[nn.Parameter] = []
+    head: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        frozen = any(_inside(name, part) for part in config.frozen)
+        parameter.requires_grad_(not frozen)
+        if not frozen:
+            (head if any(_inside(name, part) for part in config.head) else body).append(parameter)
+    if not (body or head):
+        raise SriqaError(f"labels.frozen is {config.frozen}: nothing is left to train")
+    return [(rate, part) for rate, part in ((config.lr, body), (config.head_lr, head)) if part]
+
+
+def _inside(name: str, part: str) -> bool:
+    return f"{name}.".startswith(f"{part}.")
 
 
 class LabelTraining:
@@ -78,18 +115,24 @@ class LabelTraining:
         team: Accelerator | None,
         stage: str,
     ) -> None:
-        self.model = cast(nn.Module, model).to(device).train().requires_grad_()
+        self.model = cast(nn.Module, model).to(device).train()
         self.batches, self.config, self.device = batches, config, device
         self.team, self.stage = team, stage
+        # Before a launcher wraps the network: it ties the gradients of what is trained then.
+        self.rates = learning_parts(self.model, config)
         scorer = CropScorer(model, config)
         self.network = team.prepare_model(scorer) if team else scorer
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay
+            [{"params": parameters} for _, parameters in self.rates],
+            lr=config.lr,
+            weight_decay=config.weight_decay,
         )
+        self.average = copy.deepcopy(self.model) if config.averaging else None
+        sources = batches.sources
         self.mos = [
-            torch.as_tensor(s.mos, dtype=torch.float32, device=device) for s in batches.sets
+            torch.as_tensor(s.mos, dtype=torch.float32, device=device) for s in sources.labelled
         ]
-        sr = batches.sr
+        sr = sources.sr if config.contents else None
         self.mu = None if sr is None else torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
         self.best, self.best_state = -math.inf, self.model.state_dict()
 
@@ -99,14 +142,11 @@ class LabelTraining:
         # Dropout is seeded anew, so no state of torch's generators has to be kept.
         words = np.random.SeedSequence([batches.seed, 2, number, batches.process])
         torch.manual_seed(int(words.generate_state(1)[0]))
-        rate = learning_rate(number, config.period * batches.steps_per_epoch, config.lr)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        share = learning_rate(number, config.period * batches.steps_per_epoch, 1.0)
+        for group, (highest, _) in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = share * highest
         self.optimizer.zero_grad()
-        images, crops = batch.crops.shape[:2]
-        flat = as_crops(batch.crops.reshape(-1, *batch.crops.shape[2:]), self.device)
-        scores = self.network(flat.unflatten(0, (images, crops)))
-        names, losses = self._losses(scores, batch)
+        names, losses = self._losses(self._scored(batch.crops, batch.ladders), batch)
         total = torch.stack(losses).sum()
         total.backward()
         # A limit of infinity clips nothing.
@@ -121,11 +161,32 @@ class LabelTraining:
                     f"a lower labels.lr may help; its images: {files}"
                 )
         self.optimizer.step()
-        return dict(zip(names, values, strict=True)) | {"lr": rate}
+        if self.average is not None:
+            # The first steps count less and less: the average soon forgets where it started.
+            decay = min(config.averaging, number / (9 + number))
+            for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                kept.data.lerp_(new.data, 1 - decay)
+        return dict(zip(names, values, strict=True)) | {"lr": share * config.lr}
 
-    def _losses(self, scores: Tensor, batch: CropBatch) -> tuple[list[str], list[Tensor]]:
-        """Labelled loss of each set, then the weighted group loss where there are SR results."""
-        names = [labelled.name for labelled in self.batches.sets]
+    def _scored(self, crops: np.ndarray, ladders: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Scores (P,) of images from their K crops, and (L, V) of the versions in ladders."""
+        images, number = crops.shape[:2]
+        flat = as_crops(crops.reshape(-1, *crops.shape[2:]), self.device)
+        versions = as_crops(ladders.reshape(-1, *ladders.shape[2:]), self.device)
+        if not len(ladders):
+            return self.network(flat.unflatten(0, (images, number))), versions.new_empty((0, 1))
+        # One pass of the network: a launcher ties the gradients of each pass together.
+        counts = (*[number] * images, *[1] * len(versions))
+        scores = self.network(torch.cat([flat, versions]), counts)
+        return scores[:images], scores[images:].view(ladders.shape[:2])
+
+    def _losses(
+        self, scored: tuple[Tensor, Tensor], batch: CropBatch
+    ) -> tuple[list[str], list[Tensor]]:
+        """Labelled loss of each set, then the weighted losses of groups and of certain orders."""
+        scores, ladders = scored
+        config = self.config
+        names = [labelled.name for labelled in self.batches.sources.labelled]
         counts = [len(rows) for rows in batch.rows]
         *parts, results = scores.split([*counts, len(scores) - sum(counts)])
         losses = [
@@ -135,12 +196,17 @@ class LabelTraining:
         if self.mu is not None:
             by_method = results.view(-1, len(self.mu)).T
             names.append("group")
-            losses.append(self.config.group_weight * group_loss(by_method, self.mu))
+            losses.append(config.group_weight * group_loss(by_method, self.mu))
+        if len(ladders):
+            ordered, ruins = ladders.split([1 + FINE_STEPS, RUINS], dim=1)
+            names += ["fine", "ruin"]
+            losses.append(config.fine_weight * order_loss(ordered))
+            losses.append(config.ruin_weight * above_loss(ordered[:, 0], ruins))
         return names, losses
 
     def validate(self, validation: Sequence[LabelledImages]) -> dict[str, float]:
         """SRCC on every set, 0 where all scores are equal, and their mean; keeps the best state."""
-        judged = copy.deepcopy(self.model)
+        judged = copy.deepcopy(self.average or self.model)
         metric = CalibratedMetric(self.stage, cast(QualityModel, judged), None, POLICY)
         values = [srcc(self._scores(metric, labelled), labelled.mos) for labelled in validation]
         values = [0.0 if math.isnan(value) else value for value in values]
@@ -173,6 +239,8 @@ class LabelTraining:
             "best_state": self.best_state,
             "processes": self.batches.processes,
         }
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         folder.save(self.stage, step, state)
 
     def resume(self, folder: RunFolder | None) -> int | None:
@@ -190,5 +258,7 @@ class LabelTraining:
             )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.best, self.best_state = state["best"], state["best_state"]
         return step

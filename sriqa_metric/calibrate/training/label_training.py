@@ -19,8 +19,7 @@ from ...memory import memory_advice
 from ...models import QualityModel
 from ..config import LabelsConfig
 from ..data.mos_sets import LabelledImages, require_images
-from ..data.sr_results import SRResults
-from .crop_batches import CropBatches
+from .crop_batches import CropBatches, Sources
 from .label_steps import POLICY, LabelTraining
 from .run_folder import RunFolder
 
@@ -32,16 +31,15 @@ _SAVE_EVERY = 200  # steps
 
 def train_on_labels(
     model: QualityModel,
-    sets: Sequence[LabelledImages],
+    sources: Sources,
     validation: Sequence[LabelledImages],
     config: LabelsConfig,
     seed: int,
     folder: RunFolder | None,
     device: torch.device,
-    sr: SRResults | None = None,
     stage: str = "labels",
 ) -> None:
-    """Train q_w by the sum over sets of the labelled loss, plus λ₂ · group loss on SR results.
+    """Train q_w by the sum over sets of the labelled loss, plus groups and certain orders.
 
     All pairs of a set's images in a step are compared, never images of two sets. A training that
     was stopped goes on from its last checkpoint, and ends as it would have without the stop.
@@ -54,8 +52,10 @@ def train_on_labels(
     model : QualityModel
         Changed in place to its best state, by the mean over `validation` of the SRCC of its
         scores, before the first step and after each epoch; the first of equals is kept.
-    sets, validation : sequence of LabelledImages
-        What is trained on and what the best state is chosen on.
+    sources : Sources
+        What is trained on; of SR results and photos as much as `config` asks for.
+    validation : sequence of LabelledImages
+        What the best state is chosen on.
     config : LabelsConfig
     seed : int
     folder : RunFolder
@@ -63,8 +63,6 @@ def train_on_labels(
         `first_process()` is False.
     device : torch.device
         Where to train; accelerate's choice goes before it.
-    sr : SRResults, optional
-        What the group loss is computed on, if `config.contents` is above 0.
     stage : str
         Name of this training in the folder.
 
@@ -76,15 +74,13 @@ def train_on_labels(
     """
     if config.epochs == 0:
         return
-    _check(sets, validation, config, sr)
-    for labelled in (*sets, *validation):
+    _check(sources, validation, config)
+    for labelled in (*sources.labelled, *validation):
         require_images(labelled.name, labelled.paths)
     team = _accelerator(device)
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
-    batches = CropBatches(
-        sets, sr if config.contents else None, config, seed, POLICY.size, process, processes
-    )
+    batches = CropBatches(sources, config, seed, POLICY.size, process, processes)
     steps = config.epochs * batches.steps_per_epoch
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -130,20 +126,20 @@ def _accelerator(device: torch.device) -> Accelerator | None:
     return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
 
 
-def _check(
-    sets: Sequence[LabelledImages],
-    validation: Sequence[LabelledImages],
-    config: LabelsConfig,
-    sr: SRResults | None,
-) -> None:
-    if config.contents and sr is None:
-        raise SriqaError(
-            f"labels.contents is {config.contents}, but there are no SR results; set data.sr"
-        )
-    for name, found in (("train on", sets), ("choose the best state on", validation)):
+def _check(sources: Sources, validation: Sequence[LabelledImages], config: LabelsConfig) -> None:
+    for setting, there, advice in (
+        ("contents", sources.sr, "SR results; set data.sr"),
+        ("sr_ladders", sources.sr, "SR results; set data.sr"),
+        ("photo_ladders", sources.photos, "photos; set data.photos"),
+    ):
+        if getattr(config, setting) and not there:
+            raise SriqaError(
+                f"labels.{setting} is {getattr(config, setting)}, but there are no {advice}"
+            )
+    for name, found in (("train on", sources.labelled), ("choose the best state on", validation)):
         if not found:
             raise SriqaError(f"no labelled images to {name}; set data.labelled, or labels.epochs=0")
-    for labelled in (*sets, *validation):
+    for labelled in (*sources.labelled, *validation):
         if len(labelled.paths) < 2:
             raise SriqaError(f"{labelled.name}: {len(labelled.paths)} images; pairs need two")
 

@@ -81,3 +81,9 @@ def order_loss(scores: Tensor) -> Tensor:
     better, worse = torch.triu_indices(versions, versions, offset=1, device=scores.device)
     difference = scores[..., better] - scores[..., worse]
     return fidelity(torch.ones_like(difference), difference).mean()
+
+
+def above_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """Fidelity loss of scores (...,) that must exceed each of others (..., L) -> Tensor ()."""
+    difference = better.unsqueeze(-1) - worse
+    return fidelity(torch.ones_like(difference), difference).mean()

@@ -22,6 +22,7 @@ from ...weights.load import read_weights
 from ..config import RunConfig
 from ..data.splits import Data, read_data, record
 from ..features.extract import ladder_codes, sr_codes
+from .crop_batches import Sources
 from .label_training import first_process, train_on_labels
 from .pretrained import imagenet_encoder, openai_clip
 from .quality_training import fine_tune, standardise_scores, train_prior
@@ -116,13 +117,16 @@ def _labelled(
     cast(nn.Module, model).requires_grad_(False).to(device)
     train_on_labels(
         model,
-        data.labelled_training,
+        Sources(
+            tuple(data.labelled_training),
+            data.train if config.labels.contents or config.labels.sr_ladders else None,
+            tuple(data.photos),
+        ),
         data.labelled_validation,
         config.labels,
         config.seed,
         folder,
         device,
-        data.train if config.labels.contents else None,
     )
     return model
 

@@ -63,6 +63,8 @@ def train_rectifier(
 ) -> None:
     """Train h_θ by Eq. (6): labelled loss + λ₂ · group loss, every pair of methods in each step.
 
+    With `config.identity_weight`, plus that times mean((α − 1)² + β²) over all codes of the step.
+
     An epoch cuts a random order of the contents into groups of B. A training that was stopped goes
     on from its last validation, and ends as it would have without the stop.
 
@@ -188,15 +190,24 @@ class _Training:
         if group == 0:
             self.order = torch.randperm(self.data.results.shape[1], generator=self.generator)
         chosen = self.order[group * self.contents :][: self.contents]
-        losses, items = {}, {"gradient": chosen}
+        losses: dict[str, Tensor] = {}
+        items = {"gradient": chosen, "identity": chosen}
+        departures = []
         for part in self._parts(chosen):
             self._require_finite(part.name, part.items, part.codes, f"step {number}: ")
-            losses[part.name] = part.loss(self.rectifier.calibrate(*self._read(part.codes)))
+            quality, features = self._read(part.codes)
+            alpha, beta = self.rectifier(features)
+            losses[part.name] = part.loss(alpha * quality + beta)
+            departures.append(((alpha - 1).square() + beta.square()).mean())
             items[part.name] = part.items
         labelled = sum(loss for name, loss in losses.items() if name != "group")
+        if self.config.identity_weight:
+            losses["identity"] = self.config.identity_weight * torch.stack(departures).mean()
         self.optimizer.zero_grad()
         (
-            self.config.labelled_weight * labelled + self.config.group_weight * losses["group"]
+            self.config.labelled_weight * labelled
+            + self.config.group_weight * losses["group"]
+            + losses.get("identity", 0)
         ).backward()
         norm = nn.utils.clip_grad_norm_(self.rectifier.parameters(), 1.0)
         # Read together: on a GPU each reading waits for all that runs there.

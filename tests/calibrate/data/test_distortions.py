@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.data.distortions import DISTORTIONS, ON_SR, ladder
+from sriqa_metric.calibrate.data.distortions import (
+    DISTORTIONS,
+    FINE_STEPS,
+    ON_SR,
+    RUINS,
+    certain_order,
+    ladder,
+)
 from tests.conftest import EXAMPLES
 
 
@@ -32,3 +39,19 @@ def test_a_ladder_depends_on_its_seed_alone(name, photo):
 def test_what_may_improve_a_result_is_not_counted_as_harm():
     assert set(ON_SR) < set(DISTORTIONS)
     assert {"oversharpened", "median_smoothing"}.isdisjoint(ON_SR)
+
+
+@pytest.mark.parametrize("on_sr", [False, True])
+def test_a_certain_order_is_an_image_its_blurs_and_its_ruins(photo, on_sr):
+    kinds = set()
+    for seed in range(8):
+        made = certain_order(photo, on_sr, np.random.default_rng(seed))
+        assert made.shape == (1 + FINE_STEPS + RUINS, *photo.shape)
+        assert (made[0] == photo).all()
+        error = ((made - photo.astype(float)) ** 2).mean((1, 2, 3))
+        assert (np.diff(error[: 1 + FINE_STEPS]) >= 0).all()
+        assert (error[1 + FINE_STEPS :] > 0).all()
+        again = certain_order(photo, on_sr, np.random.default_rng(seed))
+        assert (made == again).all()
+        kinds.add(made[-1].tobytes())
+    assert len(kinds) == 8

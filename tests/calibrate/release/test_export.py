@@ -17,6 +17,7 @@ from sriqa_metric.calibrate.release import cli
 from sriqa_metric.calibrate.release.evaluation_rows import read_figures
 from sriqa_metric.calibrate.release.export import _full_parts, export
 from sriqa_metric.calibrate.release.precision import LARGEST_DIFFERENCE, made_images
+from sriqa_metric.calibrate.training.crop_batches import Sources
 from sriqa_metric.calibrate.training.label_training import train_on_labels
 from sriqa_metric.calibrate.training.run_folder import RunFolder
 from sriqa_metric.calibrate.training.runs import train
@@ -146,7 +147,7 @@ def test_a_run_as_train_leaves_it(base, made_data, tmp_path):
 def test_stage_one_keeps_its_best_state_where_export_looks(tmp_path):
     model, sets = tiny(), [planted(tmp_path, "a", 6)]
     with RunFolder(tmp_path / "run", {}) as folder:
-        train_on_labels(model, sets, sets, SMALL, 0, folder, torch.device("cpu"))
+        train_on_labels(model, Sources(tuple(sets)), sets, SMALL, 0, folder, torch.device("cpu"))
     [(part, _, values)] = _full_parts(tmp_path / "run", None)
     assert part == "quality_model"
     state = {f"quality_model.{name}": tensor for name, tensor in model.state_dict().items()}

@@ -8,6 +8,7 @@ import torch
 
 from sriqa_metric.calibrate.config import LabelsConfig
 from sriqa_metric.calibrate.training import label_training
+from sriqa_metric.calibrate.training.crop_batches import Sources
 from sriqa_metric.calibrate.training.label_training import LabelTraining, train_on_labels
 from sriqa_metric.calibrate.training.run_folder import RunFolder
 from sriqa_metric.models.clip import ClipQualityModel
@@ -41,7 +42,7 @@ def clip():
 def train(path, sets, validation, config=PAPER):
     """Losses of every step, and the last state."""
     with RunFolder(path, {}) as folder:
-        train_on_labels(clip(), sets, validation, config, 0, folder, CUDA)
+        train_on_labels(clip(), Sources(tuple(sets)), validation, config, 0, folder, CUDA)
         state = folder.resume("labels")[1]["model"]
     with (path / "log.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -15,7 +15,7 @@ import torch
 
 from sriqa_metric.calibrate.statistics import srcc
 from sriqa_metric.calibrate.training import label_training
-from sriqa_metric.calibrate.training.crop_batches import CropBatches
+from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import CropScorer, learning_rate
 from sriqa_metric.calibrate.training.label_training import train_on_labels
 from sriqa_metric.calibrate.training.losses import labelled_loss
@@ -35,7 +35,9 @@ def run(path):
     validation = [planted(path.parent, "held", 4)]
     model = tiny()
     with RunFolder(path, {}) as folder:
-        train_on_labels(model, sets, validation, CONFIG, 5, folder, torch.device("cpu"))
+        train_on_labels(
+            model, Sources(tuple(sets)), validation, CONFIG, 5, folder, torch.device("cpu")
+        )
     torch.save(model.state_dict(), path / "weights")
 
 
@@ -90,7 +92,9 @@ def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
     models = [tiny(), tiny()]
     with RunFolder(tmp_path / "run", {}) as folder:
         for model in models:
-            train_on_labels(model, sets, sets, CONFIG, 0, folder, torch.device("cpu"))
+            train_on_labels(
+                model, Sources(tuple(sets)), sets, CONFIG, 0, folder, torch.device("cpu")
+            )
             monkeypatch.setattr(label_training.LabelTraining, "step", None)
     assert torch.equal(models[0].conv.weight, models[1].conv.weight)
 
@@ -128,7 +132,12 @@ torch.save(model.state_dict(), path / ("weights" + os.environ["RANK"]))
 def several(path):
     """Sets, validation, settings and seed of the training by two processes."""
     sets = [planted(path, "one", 13), planted(path, "two", 6)]
-    return sets, [planted(path, "held", 5)], replace(SMALL, epochs=2, crops=1, batch=3), 7
+    return (
+        Sources(tuple(sets)),
+        [planted(path, "held", 5)],
+        replace(SMALL, epochs=2, crops=1, batch=3),
+        7,
+    )
 
 
 @pytest.mark.slow
@@ -139,19 +148,20 @@ def test_two_processes_step_by_the_mean_of_their_gradients_and_go_on_after_a_kil
     several(tmp_path)  # the images, before two processes would write them
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", str(script), str(tmp_path)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     for stop, succeeds in ((3, False), (0, True)):
         done = subprocess.run(
             [*command, str(stop)], env=environment, capture_output=True, text=True
         )
         assert (done.returncode == 0) == succeeds, done.stderr
-    sets, validation, config, seed = several(tmp_path)
+    sources, validation, config, seed = several(tmp_path)
+    sets = sources.labelled
 
     model = tiny(dropout=0).train().requires_grad_()
     scorer = CropScorer(model, config)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
-    both = [CropBatches(sets, None, config, seed, 224, process, 2) for process in (0, 1)]
+    both = [CropBatches(sources, config, seed, 224, process, 2) for process in (0, 1)]
     assert both[0].steps_per_epoch == 2
     streams = [batches.stream(range(1, 5), workers=1) for batches in both]
     states, values = [copy.deepcopy(model.state_dict())], []

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.config import LabelsConfig
+from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
 from sriqa_metric.calibrate.data.sr_results import pixels, read_sr_results
 from sriqa_metric.calibrate.statistics import srcc
 from sriqa_metric.calibrate.training import label_steps
-from sriqa_metric.calibrate.training.crop_batches import CropBatches, random_crops
+from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources, random_crops
 from sriqa_metric.calibrate.training.label_steps import CropScorer, LabelTraining, learning_rate
 from sriqa_metric.calibrate.training.label_training import first_process, train_on_labels
 from sriqa_metric.calibrate.training.losses import fidelity
@@ -70,7 +71,7 @@ def batch_of(batches, step=1):
 
 
 def test_an_epoch_passes_once_through_the_largest_set(sets):
-    batches = CropBatches(sets, None, SMALL, 0, 224)
+    batches = CropBatches(Sources(tuple(sets)), SMALL, 0, 224)
     assert batches.steps_per_epoch == 2  # 11 images in fours; three are left out of this pass
     first = [drawn(batches, step) for step in (1, 2)]
     rows = np.concatenate([step[0] for step in first])
@@ -83,7 +84,7 @@ def test_an_epoch_passes_once_through_the_largest_set(sets):
 
 
 def test_a_set_smaller_than_a_batch_is_there_as_a_whole(sets):
-    batches = CropBatches(sets, None, replace(SMALL, batch=8), 0, 224)
+    batches = CropBatches(Sources(tuple(sets)), replace(SMALL, batch=8), 0, 224)
     assert batches.steps_per_epoch == 1
     one, two = drawn(batches, 5)
     assert len(set(one)) == 8
@@ -91,7 +92,7 @@ def test_a_set_smaller_than_a_batch_is_there_as_a_whole(sets):
 
 
 def test_processes_share_a_pass(sets):
-    both = [CropBatches(sets, None, SMALL, 0, 224, process, 2) for process in (0, 1)]
+    both = [CropBatches(Sources(tuple(sets)), SMALL, 0, 224, process, 2) for process in (0, 1)]
     assert [batches.steps_per_epoch for batches in both] == [1, 1]
     assert not set(drawn(both[0], 1)[0]) & set(drawn(both[1], 1)[0])
     crops = [batch_of(batches).crops for batches in both]
@@ -100,14 +101,14 @@ def test_processes_share_a_pass(sets):
 
 def test_a_batch_depends_on_seed_and_step_alone(sets, sr):
     config = replace(SMALL, contents=2)
-    batches = CropBatches(sets, sr, config, 3, 224)
+    batches = CropBatches(Sources(tuple(sets), sr), config, 3, 224)
     ahead = list(batches.stream(range(1, 4), workers=3))
     late = batch_of(batches, 3)
     assert ahead[2].crops.shape == (4 + 4 + 2 * 3, 2, 224, 224, 3)
     assert ahead[2].files == late.files
     assert (ahead[2].crops == late.crops).all()
     assert (ahead[1].crops != late.crops).any()
-    other = batch_of(CropBatches(sets, sr, config, 4, 224), 3)
+    other = batch_of(CropBatches(Sources(tuple(sets), sr), config, 4, 224), 3)
     assert other.files != late.files
     assert late.files[8:11] == tuple(sr.paths[m, late.files[8].stem] for m in sr.methods)
 
@@ -177,8 +178,8 @@ def test_scores_in_training_are_those_of_the_metric(validation):
     assert scores.item() == pytest.approx(metric.score(path), abs=1e-6)
 
 
-def training_of(sets, config=SMALL, model=None, sr=None):
-    batches = CropBatches(sets, sr, config, 0, 224)
+def training_of(sets, config=SMALL, model=None, sr=None, photos=()):
+    batches = CropBatches(Sources(tuple(sets), sr, photos), config, 0, 224)
     model = model or tiny(dropout=0)
     return LabelTraining(model, batches, config, CPU, None, "labels"), batch_of(batches)
 
@@ -207,6 +208,64 @@ def test_losses_are_means_over_the_pairs_within_each_set_and_among_methods(sets,
     pairs = [fidelity(torch.ones(()), means[i] - means[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert found["group"] == pytest.approx(0.25 * torch.stack(pairs).mean().item(), abs=1e-6)
     assert found["lr"] == SMALL.lr
+
+
+def test_certain_orders_are_learnt_beside_the_labels(sets, sr):
+    photos = tuple(sets[0].paths)
+    config = replace(SMALL, photo_ladders=2, sr_ladders=1, fine_weight=0.5, ruin_weight=0.25)
+    training, batch = training_of(sets, config, sr=sr, photos=photos)
+    assert batch.ladders.shape == (3, 1 + FINE_STEPS + RUINS, 224, 224, 3)
+    assert len(batch.files) == len(batch.crops) + 3
+    assert set(batch.files[8:10]) < set(photos)
+    with torch.no_grad():
+        alone = [
+            training.network(torch.from_numpy(ladder[:, None]).permute(0, 1, 4, 2, 3) / 255)
+            for ladder in batch.ladders
+        ]
+    found = training.step(1, batch)
+    for name, pairs, weight in (
+        ("fine", [(i, j) for i in range(4) for j in range(i + 1, 4)], 0.5),
+        ("ruin", [(0, j) for j in range(4, 7)], 0.25),
+    ):
+        losses = [fidelity(torch.ones(()), z[i] - z[j]) for z in alone for i, j in pairs]
+        assert found[name] == pytest.approx(weight * torch.stack(losses).mean().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("setting", ["photo_ladders", "sr_ladders"])
+def test_certain_orders_need_images(sets, validation, folder, setting):
+    config = replace(SMALL, **{setting: 2})
+    with pytest.raises(SriqaError, match=rf"labels\.{setting} is 2, but there are no"):
+        train_on_labels(tiny(), Sources(tuple(sets)), validation, config, 0, folder, CPU)
+
+
+def test_frozen_parts_stay_and_a_head_has_a_rate_of_its_own(sets):
+    config = replace(SMALL, frozen=["conv"], head=["out"], head_lr=0.0)
+    training, batch = training_of(sets, replace(config, head_lr=0.5))
+    before = {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
+    training.step(1, batch)
+    after = training.model.state_dict()
+    assert torch.equal(after["conv.weight"], before["conv.weight"])
+    assert not torch.equal(after["out.weight"], before["out.weight"])
+    assert [group["lr"] for group in training.optimizer.param_groups] == [0.5]
+    for wrong, message in (
+        ({"frozen": ["con"]}, r"labels\.frozen: the network has no part 'con'"),
+        ({"head": ["tail"]}, r"labels\.head: the network has no part 'tail'"),
+        ({"frozen": ["conv", "out"]}, "nothing is left to train"),
+    ):
+        with pytest.raises(SriqaError, match=message):
+            training_of(sets, replace(SMALL, **wrong))
+
+
+def test_the_moving_average_is_what_is_judged_and_kept(sets, validation, folder):
+    training, batch = training_of(sets, replace(SMALL, averaging=0.5))
+    states = [training.model.conv.weight.detach().clone()]
+    for step in (1, 2):
+        training.step(step, batch)
+        states.append(training.model.conv.weight.detach().clone())
+    average = states[0].lerp(states[1], 1 - min(0.5, 1 / 10)).lerp(states[2], 1 - min(0.5, 2 / 11))
+    assert torch.allclose(training.average.conv.weight, average)
+    training.validate(validation)
+    assert torch.equal(training.best_state["conv.weight"], training.average.conv.weight)
 
 
 def test_equal_labels_ask_for_equal_scores(tmp_path):
@@ -272,7 +331,7 @@ def test_logit_scale_and_texts_of_clip_stay_as_they_are(sets, monkeypatch):
     model.text.normal_()
     model.logit_scale.fill_(3.0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    batches = CropBatches(sets, None, SMALL, 0, 224)
+    batches = CropBatches(Sources(tuple(sets)), SMALL, 0, 224)
     training = LabelTraining(model, batches, SMALL, CPU, None, "labels")
     training.step(1, batch_of(batches))
     assert torch.equal(model.text, before["text"])
@@ -300,7 +359,7 @@ def test_published_models_score_alike_in_training_and_keep_their_statistics(buil
 def test_training_learns_a_planted_order_and_leaves_the_model_frozen(sets, validation, folder):
     model = tiny()
     config = replace(SMALL, epochs=12, crops=1)
-    train_on_labels(model, sets, validation, config, 0, folder, CPU)
+    train_on_labels(model, Sources(tuple(sets)), validation, config, 0, folder, CPU)
     for name in ("one", "two"):
         losses = logged(folder, name)
         assert len(losses) == 24
@@ -326,7 +385,9 @@ def test_the_best_state_is_kept_not_the_last(sets, validation, folder, monkeypat
 
     monkeypatch.setattr(LabelTraining, "_scores", judge)
     model = tiny()
-    train_on_labels(model, sets, validation, replace(SMALL, epochs=3), 0, folder, CPU)
+    train_on_labels(
+        model, Sources(tuple(sets)), validation, replace(SMALL, epochs=3), 0, folder, CPU
+    )
     assert len(states) == 4
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, states[1][name])
@@ -336,13 +397,17 @@ def test_the_best_state_is_kept_not_the_last(sets, validation, folder, monkeypat
 def test_equal_scores_count_as_no_correlation(sets, validation, folder):
     model = tiny()
     model.out.weight.zero_()
-    train_on_labels(model, sets, validation, replace(SMALL, epochs=1), 0, folder, CPU)
+    train_on_labels(
+        model, Sources(tuple(sets)), validation, replace(SMALL, epochs=1), 0, folder, CPU
+    )
     assert logged(folder, "validation")[0] == 0
 
 
 def test_model_four_trains_by_the_ranking_of_methods_too(sets, validation, sr, folder):
     config = replace(SMALL, contents=3, epochs=1)
-    train_on_labels(tiny(), sets, validation, config, 0, folder, CPU, sr, stage="joint")
+    train_on_labels(
+        tiny(), Sources(tuple(sets), sr), validation, config, 0, folder, CPU, stage="joint"
+    )
     assert len(logged(folder, "group")) == 2
     assert (folder.path / "joint.checkpoint").exists()
 
@@ -350,14 +415,16 @@ def test_model_four_trains_by_the_ranking_of_methods_too(sets, validation, sr, f
 def test_no_epochs_change_nothing_and_ask_for_nothing(folder):
     model = tiny()
     before = model.conv.weight.clone()
-    train_on_labels(model, [], [], LabelsConfig(), 0, folder, CPU)
+    train_on_labels(model, Sources(), [], LabelsConfig(), 0, folder, CPU)
     assert torch.equal(model.conv.weight, before)
     assert not (folder.path / "log.csv").exists()
 
 
 def test_torchs_random_state_is_left_alone(sets, validation, folder):
     state = torch.get_rng_state()
-    train_on_labels(tiny(), sets, validation, replace(SMALL, epochs=1), 0, folder, CPU)
+    train_on_labels(
+        tiny(), Sources(tuple(sets)), validation, replace(SMALL, epochs=1), 0, folder, CPU
+    )
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -367,7 +434,7 @@ def test_torchs_random_state_is_left_alone(sets, validation, folder):
 def test_groups_need_sr_results(sets, validation, folder):
     config = replace(SMALL, contents=4)
     with pytest.raises(SriqaError, match=r"labels\.contents is 4, but there are no SR results"):
-        train_on_labels(tiny(), sets, validation, config, 0, folder, CPU)
+        train_on_labels(tiny(), Sources(tuple(sets)), validation, config, 0, folder, CPU)
 
 
 def test_sets_that_give_no_pairs_are_refused(sets, validation, folder):
@@ -378,24 +445,24 @@ def test_sets_that_give_no_pairs_are_refused(sets, validation, folder):
         ([one], validation, "one: 1 images; pairs need two"),
     ):
         with pytest.raises(SriqaError, match=message):
-            train_on_labels(tiny(), found, held, SMALL, 0, folder, CPU)
+            train_on_labels(tiny(), Sources(tuple(found)), held, SMALL, 0, folder, CPU)
 
 
 def test_images_that_are_missing_or_broken_are_named(tmp_path, validation, folder):
     labelled = planted(tmp_path, "broken", 4)
     labelled.paths[2].write_bytes(b"no image")
     with pytest.raises(SriqaError, match=r"broken/2\.bmp: is not an image"):
-        train_on_labels(tiny(), [labelled], validation, SMALL, 0, folder, CPU)
+        train_on_labels(tiny(), Sources((labelled,)), validation, SMALL, 0, folder, CPU)
     labelled.paths[2].unlink()
     with pytest.raises(SriqaError, match=r"broken: 1 of 4 images are missing: .*2\.bmp"):
-        train_on_labels(tiny(), [labelled], validation, SMALL, 0, folder, CPU)
+        train_on_labels(tiny(), Sources((labelled,)), validation, SMALL, 0, folder, CPU)
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step_and_files(sets, validation, folder):
     model = tiny()
     model.out.weight.fill_(torch.nan)
     with pytest.raises(SriqaError, match=r"the loss of step 1 is nan; .*one/\d+\.bmp, .*two/"):
-        train_on_labels(model, sets, validation, SMALL, 0, folder, CPU)
+        train_on_labels(model, Sources(tuple(sets)), validation, SMALL, 0, folder, CPU)
     assert logged(folder, "one") == []
 
 
@@ -422,7 +489,7 @@ def test_out_of_memory_names_what_to_halve(sets, validation, sr, folder, monkeyp
     with pytest.raises(
         SriqaError, match=r"labels\.batch=3 \(it is 6\), labels\.contents=1"
     ) as error:
-        train_on_labels(tiny(), sets, validation, config, 0, folder, CPU, sr)
+        train_on_labels(tiny(), Sources(tuple(sets), sr), validation, config, 0, folder, CPU)
     assert "labels.checkpointing=true" in str(error.value)
 
 
@@ -430,15 +497,17 @@ def test_one_of_several_processes_needs_accelerate(sets, validation, folder, mon
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(SriqaError, match="one of 2 processes, which needs accelerate; pip install"):
-        train_on_labels(tiny(), sets, validation, SMALL, 0, folder, CPU)
+        train_on_labels(tiny(), Sources(tuple(sets)), validation, SMALL, 0, folder, CPU)
     assert first_process()
     monkeypatch.setenv("RANK", "1")
     assert not first_process()
 
 
 def test_a_run_does_not_go_on_with_another_number_of_processes(sets, validation, folder):
-    train_on_labels(tiny(), sets, validation, replace(SMALL, epochs=1), 0, folder, CPU)
-    batches = CropBatches(sets, None, SMALL, 0, 224, processes=2)
+    train_on_labels(
+        tiny(), Sources(tuple(sets)), validation, replace(SMALL, epochs=1), 0, folder, CPU
+    )
+    batches = CropBatches(Sources(tuple(sets)), SMALL, 0, 224, processes=2)
     training = LabelTraining(tiny(), batches, SMALL, CPU, None, "labels")
     with pytest.raises(SriqaError, match="was started by 1 processes and now by 2"):
         training.resume(folder)

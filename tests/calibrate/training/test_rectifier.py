@@ -110,6 +110,23 @@ def test_planted_ranking_is_recovered_on_held_out_contents(world):
     assert right(train(world, epochs=200, lr=3e-3)) > 0.9
 
 
+def test_the_identity_weight_holds_the_rectifier_to_the_quality_model(world):
+    """Few contents teach little of α and β that holds elsewhere; a weight keeps them small."""
+
+    def departure(weight):
+        memory = Memory()
+        rectifier = train(world, memory, epochs=60, lr=3e-3, identity_weight=weight)
+        with torch.no_grad():
+            alpha, beta = rectifier(world.held_out)
+        return ((alpha - 1) ** 2 + beta**2).mean().item(), memory.losses[60]
+
+    free, without = departure(0.0)
+    held, log = departure(3.0)
+    assert held < free / 2
+    assert "identity" not in without
+    assert log["identity"] > 0
+
+
 def test_labelled_images_tell_what_the_group_loss_does_not(world):
     """Without a weight on groups, MOS alone teach that the third number counts."""
     codes = torch.randn(200, 1, WIDTH, generator=torch.Generator().manual_seed(1))
