@@ -1,16 +1,17 @@
-"""`pairs.csv`: the image pairs that a study asks about, each image checked before it starts."""
+"""`pairs.csv`: the image pairs that a study asks about."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...errors import SriqaError
+from ...files import replaced
 
 REQUIRED = ("pair", "content", "method_a", "method_b", "image_a", "image_b")
 OPTIONAL = ("image_lr", "group", "d1", "d2", "k")
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,19 @@ def read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
-def join_named(problems: list[str]) -> str:
-    """The first few of a list of problems, and how many more there are."""
-    more = len(problems) - _NAMED
-    return "; ".join(problems[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write the pairs of a study; the file is there whole or not at all.
+
+    Raises
+    ------
+    SriqaError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, [*REQUIRED, *OPTIONAL])
+            writer.writeheader()
+            writer.writerows(pair.row() for pair in pairs)
+    except OSError as error:
+        raise SriqaError(f"{path}: cannot be written: {error}") from error

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ...errors import SriqaError
+from ...files import listed, replaced
 from .csv_files import find_one, number_of, read_list, read_table
 
 
@@ -108,8 +109,8 @@ def require_images(name: str, paths: Iterable[Path]) -> None:
     paths = list(dict.fromkeys(paths))
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
-        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        raise SriqaError(f"{name}: {len(missing)} of {len(paths)} images are missing: {shown}")
+        count = f"{len(missing)} of {len(paths)}"
+        raise SriqaError(f"{name}: {count} images are missing: {listed(missing)}")
 
 
 def split_by_content(
@@ -148,7 +149,7 @@ def split_by_content(
 
 def write_splits(path: Path, labelled: LabelledImages) -> None:
     """Write down which split each image is in, CSV path,content,split."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["path", "content", "split"])
         writer.writerows(zip(labelled.paths, labelled.contents, labelled.splits, strict=True))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
+from ...files import listed
 from ..data.sr_results import read_sr_results
 from ..statistics import Statistic, image_pairs_right, method_srcc, pairs_right
 
@@ -77,7 +78,7 @@ def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
     contents = list(results.contents) if chosen is None else read_names(chosen)
     unknown = [name for name in contents if name not in results.contents]
     if unknown:
-        raise SriqaError(f"{chosen}: {root} has no content {', '.join(unknown[:5])}")
+        raise SriqaError(f"{chosen}: {root} has no content {listed(unknown)}")
     name = root.resolve().name
     return RankedSet(
         name,

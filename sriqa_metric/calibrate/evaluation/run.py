@@ -11,6 +11,8 @@ import numpy as np
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
+from ...files import listed
+from ..config import RESAMPLES
 from ..data.fingerprints import image_digest
 from ..data.mos_sets import require_images
 from ..statistics import Estimate, Statistic, difference, estimate
@@ -47,7 +49,7 @@ class Request:
     scores: Path | None = None
     contents: Path | None = None
     device: str = "cpu"
-    resamples: int = 1000
+    resamples: int = RESAMPLES
     seed: int = 0
 
 
@@ -139,7 +141,7 @@ def score_images(
             known[digest] = score
             cache.add(scorer.weights_id, digest, score)
     if failed:
-        shown = "; ".join(failed[:5]) + ("; …" if len(failed) > 5 else "")
+        shown = listed(failed, separator="; ")
         raise SriqaError(f"{len(failed)} images of {data_set.name} have no score: {shown}")
     return np.array([known[digest] for digest in digests])
 

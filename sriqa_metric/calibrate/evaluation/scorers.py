@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import math
 import os
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import SriqaError
+from ...files import listed, sha256_of
 from ...registry import CATALOG
 from ..data.csv_files import number_of, read_table
 from .data_sets import DataSet
@@ -186,10 +186,9 @@ class ScoreTable:
             if math.isnan(score):
                 missing.append(keys[0])
         if missing:
-            shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             raise SriqaError(
                 f"{self.name}: no score of {len(missing)} of {len(names)} images of "
-                f"{data_set.name}: {shown}"
+                f"{data_set.name}: {listed(missing)}"
             )
         return np.array(found)
 
@@ -212,5 +211,5 @@ def read_score_tables(path: Path) -> list[ScoreTable]:
         scores[key] = number_of(path, line, row, "score")
     if not metrics:
         raise SriqaError(f"{path}: no scores, only a header")
-    weights_id = "file sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    weights_id = f"file sha256:{sha256_of(path)[:12]}"
     return [ScoreTable(name, weights_id, scores) for name, scores in metrics.items()]

@@ -54,10 +54,11 @@ def select(
         message = f"{sheet}: must end with .png, .jpg or .webp"
         raise typer.BadParameter(message, param_hint="--sheet")
     from ...weights.load import find_device
+    from ..data.image_pairs import write_pairs
     from ..selection.contents import find_contents
     from ..selection.distances import measure
     from ..selection.dists import load_dists
-    from ..selection.mad import common_root, select_pairs, write_pairs
+    from ..selection.mad import common_root, select_pairs
 
     found = find_contents(root, lr, method, skip_incomplete)
     for note in found.notes:

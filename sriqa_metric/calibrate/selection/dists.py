@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import SriqaError
+from ...files import listed
 from ...images import as_float
 from ...models.published import IMAGENET_MEAN, IMAGENET_STD
 from ...weights.checkpoints import read_checkpoint
@@ -193,7 +194,7 @@ def _convolution(vgg: Mapping[str, Tensor], place: int, read: int, made: int) ->
 def _tensor(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
     tensor = state.get(name)
     if not isinstance(tensor, Tensor):
-        raise SriqaError(f"no tensor {name!r}; found {', '.join(map(str, list(state)[:5]))}")
+        raise SriqaError(f"no tensor {name!r}; found {listed(state)}")
     if tensor.shape != shape:
         raise SriqaError(f"tensor {name!r} has shape {tuple(tensor.shape)}, not {shape}")
     if not tensor.isfinite().all():
@@ -230,7 +231,7 @@ def load_dists(
     vgg, dists = _read(vgg_weights), _read(dists_weights)
     unknown = sorted(set(dists) - {"alpha", "beta", "mean", "std"})
     if unknown:
-        raise SriqaError(f"{dists_weights}: expected alpha and beta only, found {unknown[:5]}")
+        raise SriqaError(f"{dists_weights}: expected alpha and beta only, found {listed(unknown)}")
     try:
         return Dists(vgg, dists).to(device)
     except SriqaError as error:

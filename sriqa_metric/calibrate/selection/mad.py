@@ -19,23 +19,20 @@ median outwards (at equal distance the larger D1 first) those not yet taken are 
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
+from ..config import LAMBDA_1, K
 from ..data.image_pairs import Pair
 from .contents import Contents
 from .distances import Distances
 
 GROUPS = ("mad", "mad+mid")
-K = 16
-LAMBDA_1 = 0.1
 
 
 def take_greedily(d1: np.ndarray, features: np.ndarray, k: int, lambda_1: float) -> list[int]:
@@ -172,23 +169,3 @@ def common_root(found: Contents) -> Path:
         return Path(os.path.commonpath(folders))
     except ValueError:
         raise SriqaError("results and LR inputs must be on one drive, as a study needs") from None
-
-
-def write_pairs(path: Path, selected: list[Pair]) -> None:
-    """Write `pairs.csv` as the study reads it; the file is there whole or not at all.
-
-    Raises
-    ------
-    SriqaError
-        If it cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(Pair)])
-            writer.writeheader()
-            writer.writerows(pair.row() for pair in selected)
-        partial.replace(path)
-    except OSError as error:
-        raise SriqaError(f"{path}: cannot be written: {error}") from error

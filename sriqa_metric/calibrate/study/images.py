@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from ...errors import SriqaError
+from ...files import listed
 from ...images import read_image
-from ..data.image_pairs import Pair, join_named
+from ..data.image_pairs import Pair
 
 OBVIOUS_FACTOR = 8
 _CACHE_BYTES = 256 << 20
@@ -68,7 +69,9 @@ class StudyImages:
                 )
             self.sizes.append(size)
         if problems:
-            raise SriqaError(f"results of a pair differ in size: {join_named(problems)}")
+            raise SriqaError(
+                f"results of a pair differ in size: {listed(problems, separator='; ')}"
+            )
         results = [
             (index, side, checked[path][1])
             for index, pair in enumerate(pairs)
@@ -167,7 +170,7 @@ def _resolve(paths: Sequence[str], root: Path) -> dict[str, Path]:
             problems.append(f"{path!r} is no file")
         files[path] = file
     if problems:
-        raise SriqaError(f"images under {root}: {join_named(problems)}")
+        raise SriqaError(f"images under {root}: {listed(problems, separator='; ')}")
     return files
 
 
@@ -186,7 +189,7 @@ def _check(files: dict[str, Path]) -> dict[str, tuple[tuple[int, int], float]]:
         found = dict(zip(files, pool.map(check, files), strict=True))
     problems = [value for value in found.values() if isinstance(value, str)]
     if problems:
-        raise SriqaError(f"images cannot be read: {join_named(problems)}")
+        raise SriqaError(f"images cannot be read: {listed(problems, separator='; ')}")
     return {path: value for path, value in found.items() if not isinstance(value, str)}
 
 

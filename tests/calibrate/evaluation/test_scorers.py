@@ -176,7 +176,7 @@ def test_broken_files_of_scores(tmp_path, text, message):
 def test_missing_scores_are_counted(mos_root):
     data_set = read_data_set(f"mos={mos_root}")
     (mos_root / "s.csv").write_text("path,score\n3.png,1\n")
-    message = "no score of 11 of 12 images of made: 0.png, 1.png, 2.png, 4.png, 5.png, …"
+    message = "no score of 11 of 12 images of made: 0.png, 1.png, 2.png, 4.png, 5.png and 6 more"
     with pytest.raises(SriqaError, match=message):
         read_score_tables(mos_root / "s.csv")[0].scores_of(data_set)
     assert np.array_equal(data_set.images.mos, np.arange(12.0) ** 2)

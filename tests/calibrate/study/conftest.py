@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.data.image_pairs import Pair
+from sriqa_metric.calibrate.data.image_pairs import Pair, write_pairs
 
 METHODS = ("bicubic", "dat", "gan")
 SERVE = """
@@ -27,15 +26,6 @@ pairs, root, db, port, options = sys.argv[1:]
 serve(Path(pairs), Path(root), Path(db), port=int(port), admin_token="the-admin-token",
       settings=Settings(**eval(options)))
 """
-
-
-def write_pairs(path: Path, rows: list[Pair]) -> Path:
-    """`pairs.csv` with these pairs."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0].row()))
-        writer.writeheader()
-        writer.writerows(row.row() for row in rows)
-    return path
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.data.image_pairs import Pair
-from tests.calibrate.study.conftest import ServerProcess, write_pairs
+from sriqa_metric.calibrate.data.image_pairs import Pair, write_pairs
+from tests.calibrate.study.conftest import ServerProcess
 
 pytest.importorskip("starlette", reason="the extra `study` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
@@ -54,7 +54,8 @@ def study(tmp_path: Path, server: Callable[..., ServerProcess]) -> Callable[...,
         for c in ("astronaut", "chelsea", "coffee")
         for a, b in itertools.combinations(METHODS, 2)
     ]
-    pairs_csv = write_pairs(tmp_path / "pairs.csv", rows)
+    pairs_csv = tmp_path / "pairs.csv"
+    write_pairs(pairs_csv, rows)
     return lambda **options: server(pairs_csv, EXAMPLES, tmp_path / "votes.sqlite", **options)
 
 

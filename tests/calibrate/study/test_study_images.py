@@ -1,12 +1,11 @@
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sriqa_metric.calibrate.data.image_pairs import Pair, read_pairs
+from sriqa_metric.calibrate.data.image_pairs import read_pairs
 from sriqa_metric.calibrate.study.images import StudyImages
 from sriqa_metric.errors import SriqaError
 
@@ -130,36 +129,3 @@ def test_results_of_different_size(folder):
     Image.new("RGB", (40, 40)).save(folder / "one_gan.png")
     with pytest.raises(SriqaError, match=r"one_gan\.png is 40x40"):
         StudyImages(read_pairs(folder / "pairs.csv"), folder, "secret")
-
-
-HEADER = "pair,content,method_a,method_b,image_a,image_b"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "no column pair, content"),
-        ("pair,content,method_a,method_b,image_a\n", "no column image_b"),
-        (f"{HEADER}\n", "no pairs"),
-        (f"{HEADER}\np,c,A,B,a.png,\n", "line 2: image_b is empty"),
-        (f"{HEADER}\np,c,A\n", "line 2: method_b, image_a, image_b is empty"),
-        (f"{HEADER}\np,c,A,A,a.png,b.png\n", "line 2: 'A' is compared with itself"),
-        (f"{HEADER}\np,c,A,B,a.png,a.png\n", r"both images are 'a\.png'"),
-        (f"{HEADER}\np,c,A,B,a,b\np,c,A,B,x,y\n", "line 3: pair 'p' is also line 2"),
-        (f"{HEADER}\np,c,A,B,a,b\nq,c,B,A,b,a\n", "line 3: pair 'q' is also line 2"),
-        ("\udcff", "cannot be read"),
-    ],
-)
-def test_wrong_pairs(tmp_path, text, message):
-    path = tmp_path / "pairs.csv"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(SriqaError, match=message):
-        read_pairs(path)
-
-
-def test_pairs_with_only_what_is_needed(tmp_path):
-    path = tmp_path / "pairs.csv"
-    path.write_text(f"\ufeff{HEADER},other\np,c,A,B,a.png,b.png,x\n", encoding="utf-8")
-    assert read_pairs(path) == [Pair("p", "c", "A", "B", "a.png", "b.png")]
-    with pytest.raises(SriqaError, match="cannot be read"):
-        read_pairs(Path("nowhere.csv"))
