@@ -43,8 +43,13 @@ def replaced(path: Path) -> Iterator[Path]:
     """A name to write a file under, which is then moved to `path`: never half there.
 
     What is written is on the disk before it is moved; where an error ends the block, nothing of
-    it is left and `path` is as it was. The file's mode follows the umask.
+    it is left and `path` is as it was. The file's mode follows the umask. What is there and no
+    regular file (/dev/stdout, a FIFO) cannot be replaced: its own name is given.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = Path(os.path.realpath(path))  # a link goes on pointing to it
     partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     partial.touch(exist_ok=False)
     mode = partial.stat().st_mode  # some writers make the file anew, with a mode of their own

@@ -11,6 +11,7 @@ from PIL import Image
 
 from .crops import enlarged_size
 from .errors import SriqaError
+from .files import replaced
 from .images import to_tensor
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def write_map_csv(quality_map: QualityMap, path: Path) -> None:
         If the file cannot be written.
     """
     try:
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with (
+            replaced(path) as partial,
+            partial.open("w", encoding="utf-8", newline="") as stream,
+        ):
             rows = csv.writer(stream, lineterminator="\n")
             rows.writerow(["top", "left", "size", "score", "metric", "weights"])
             for (row, column), score in np.ndenumerate(quality_map.scores):
@@ -90,7 +94,8 @@ def draw_map(quality_map: QualityMap, image: ImageLike, path: Path) -> None:
     source = f"{quality_map.metric}, weights {quality_map.weights}"
     figure.suptitle(f"{source}: score {quality_map.score:.2f}", fontsize=11)
     try:
-        figure.savefig(path, dpi=150, bbox_inches="tight")
+        with replaced(path) as partial:
+            figure.savefig(partial, format=path.suffix[1:] or "png", dpi=150, bbox_inches="tight")
     except (OSError, ValueError) as error:
         raise SriqaError(f"{path}: cannot write the map: {error}") from None
 

@@ -75,6 +75,7 @@ def _hyperiqa() -> QualityModel:
 
 
 REPO_VARIABLE = "SRIQA_WEIGHTS_REPO"
+DEFAULT_METRIC = "sriqa_lite"
 _BUNDLED = Path(__file__).parent / "bundled"
 
 CATALOG: dict[str, MetricSpec] = {

@@ -17,7 +17,8 @@ import yaml
 import sriqa_metric
 from sriqa_metric.calibrate import cli as calibrate_cli
 from sriqa_metric.calibrate.config import load_config
-from sriqa_metric.cli import score as cli
+from sriqa_metric.cli import compare as compare_cli
+from sriqa_metric.cli import score as score_cli
 from sriqa_metric.cli import weights as weights_cli
 from sriqa_metric.errors import SriqaError
 from tests.conftest import ROOT
@@ -26,7 +27,8 @@ PACKAGE = ROOT / "sriqa_metric"
 FOLDERS = ("", "docs/", "examples/", "weights_card/")
 DOCUMENTS = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}*.md"))
 COMMANDS = {
-    "sriqa-score": typer.main.get_command(cli.app),
+    "sriqa-score": typer.main.get_command(score_cli.app),
+    "sriqa-compare": typer.main.get_command(compare_cli.app),
     "sriqa-weights": typer.main.get_command(weights_cli.app),
     "sriqa-calibrate": typer.main.get_command(calibrate_cli.app),
 }
@@ -219,7 +221,7 @@ def test_the_layout_says_what_imports_torch():
         assert ("torch" in imported_with(module)) == (name in IMPORTS_TORCH), name
 
 
-@pytest.mark.parametrize("name", ["cli", "weights_cli", "calibrate.cli"])
+@pytest.mark.parametrize("name", ["cli.score", "cli.compare", "cli.weights", "calibrate.cli"])
 def test_commands_import_nothing_slow(name):
     found = imported_with(f"sriqa_metric.{name}")
     assert not found & {"torch", "numpy", "scipy", "PIL", *OPTIONAL, *NOT_ALWAYS_NEEDED}
@@ -250,7 +252,7 @@ def test_files_are_unpickled_as_tensors_only_and_in_one_place():
             if ast.unparse(call.func) == "torch.load":
                 assert "weights_only=True" in map(ast.unparse, call.keywords), module
                 found.add(module.removeprefix("sriqa_metric."))
-    assert found == {"checkpoints"}
+    assert found == {"weights.checkpoints"}
 
 
 def test_citation():

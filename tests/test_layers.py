@@ -27,6 +27,7 @@ LAYERS = (
     ("compare", "map_picture", "pyiqa_plugin"),
     ("pyiqa_hook",),
     ("cli",),
+    ("__main__",),
     ("calibrate.config", "calibrate.statistics"),
     ("calibrate.data",),
     ("calibrate.features", "calibrate.ranking"),

@@ -73,7 +73,7 @@ def imported_by(text: str, lazy: bool) -> set[str]:
 def test_imports_are_told_apart():
     text = """
 import numpy as np, os.path
-from tests.images import torch
+from .images import torch
 if TYPE_CHECKING:
     import accelerate
 if sys.version_info < (3, 11):
@@ -151,7 +151,8 @@ def test_the_metadata_is_whole(packed):
 def test_what_is_installed_is_this_and_its_commands_are_there(packed):
     assert metadata.version("sriqa-metric") == sriqa_metric.__version__
     points = {point.name: point for point in metadata.distribution("sriqa-metric").entry_points}
-    assert set(points) == {"sriqa-score", "sriqa-calibrate", "sriqa-weights", "sriqa_metric"}
+    commands = {"sriqa-score", "sriqa-compare", "sriqa-calibrate", "sriqa-weights"}
+    assert set(points) == commands | {"sriqa_metric"}
     assert points["sriqa_metric"].group == "pyiqa.archs"
     assert {point.value for point in points.values()} == {
         point.value for point in packed.entry_points

@@ -55,7 +55,7 @@ class Estimate:
     samples: np.ndarray
 
 
-def estimate(statistic: Statistic, resamples: int = 1000, seed: int = 0) -> Estimate:
+def estimate(statistic: Statistic, resamples: int, seed: int = 0) -> Estimate:
     """Compute a figure and its percentile interval.
 
     The same clusters and seed give the same resamples, whatever the metric: differences of

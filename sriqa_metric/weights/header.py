@@ -26,10 +26,13 @@ class Header:
         Strings that the file holds beside its tensors.
     tensors : dict
         Name -> (dtype, shape), as safetensors writes them.
+    file_size : int
+        Bytes that a whole file with this head has.
     """
 
     metadata: dict[str, str]
     tensors: dict[str, tuple[str, tuple[int, ...]]]
+    file_size: int
 
     @property
     def parameters(self) -> int:
@@ -64,14 +67,20 @@ def read_header(path: Path) -> Header:
     Raises
     ------
     WeightsError
-        If it cannot be read, or is no safetensors file.
+        If it cannot be read, or is no whole safetensors file.
     """
     try:
         with path.open("rb") as stream:
-            return parse_header(stream, path)
+            header = parse_header(stream, path)
+        size = path.stat().st_size
     except OSError as error:
         reason = error.strerror or error
         raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
+    if size != header.file_size:
+        raise WeightsError(
+            f"{path}: not a whole safetensors file: {size} bytes, not {header.file_size}"
+        )
+    return header
 
 
 def parse_header(stream: BinaryIO, path: Path) -> Header:
@@ -95,9 +104,10 @@ def parse_header(stream: BinaryIO, path: Path) -> Header:
             name: (str(entry["dtype"]), tuple(int(side) for side in entry["shape"]))
             for name, entry in entries.items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file: {error}") from None
-    return Header(metadata, tensors)
+    return Header(metadata, tensors, 8 + length + end)
 
 
 def read_description(path: Path) -> dict[str, Any]:

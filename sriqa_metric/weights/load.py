@@ -13,6 +13,7 @@ from ..metric import CalibratedMetric
 from ..models.rectifier import Rectifier
 from ..registry import (
     CATALOG,
+    DEFAULT_METRIC,
     REPO_VARIABLE,
     MetricSpec,
     fetch_weights,
@@ -26,7 +27,7 @@ from .tensors import check_tensors
 
 
 def load(
-    metric: str = "sriqa_lite",
+    metric: str = DEFAULT_METRIC,
     weights: str | os.PathLike[str] | None = None,
     device: str | torch.device = "cpu",
     policy: CropPolicy | None = None,

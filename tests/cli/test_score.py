@@ -169,7 +169,7 @@ def test_odd_names_are_written_whole(name, form, tmp_path):
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
 def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
     shutil.copy(COFFEE, os.fsencode(tmp_path) + b"/\xff.png")
-    words = [sys.executable, "-m", "sriqa_metric.cli.score", "--format", form, str(tmp_path)]
+    words = [sys.executable, "-m", "sriqa_metric", "--format", form, str(tmp_path)]
     found = subprocess.run(words, capture_output=True, check=True)
     assert (b"\\udcff.png" if form == "jsonl" else b"\xff.png") in found.stdout
 
@@ -218,57 +218,32 @@ def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     assert not path.exists()
 
 
-PATTERNS = [str(EXAMPLES / f"*_{method}.png") for method in ("bicubic", "realesrgan_x4plus")]
+def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch):
+    def load(*given):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("sriqa_metric.weights.load.load", load)
+    image = tmp_path / "image.png"
+    shutil.copy(COFFEE, image)
+    before = image.read_bytes()
+    for option in ("--output", "--map"):
+        for target in (image, tmp_path, tmp_path / "none" / "x.csv"):
+            found = run(str(image), option, str(target))
+            assert (found.exit_code, found.stdout) == (2, "")
+            assert found.stderr.startswith(f"sriqa-score: {target}: ")
+            assert found.stderr.count("\n") == 1
+    same = str(tmp_path / "same.csv")
+    assert run(str(image), "-o", same, "--map", same).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["image.png"]
+    assert image.read_bytes() == before
 
 
-def test_compare_writes_every_format_and_a_report(tmp_path, lite):
-    report = tmp_path / "report.html"
-    found = run("--compare", *PATTERNS, "--format", "json", "--report", str(report))
-    assert found.exit_code == 0
-    document = json.loads(found.stdout)
-    assert document["weights"] == lite.weights_id
-    assert [method["name"] for method in document["methods"]] == ["realesrgan_x4plus", "bicubic"]
-    assert document["pairs"][0]["wins_a"] == 0
-    page = report.read_text()
-    assert "sriqa-score" in page
-    assert lite.weights_id in page
-    output = tmp_path / "table.tex"
-    assert run("--compare", *PATTERNS, "--format", "latex", "--output", str(output)).exit_code == 0
-    assert r"\begin{tabular}" in output.read_text()
-
-
-def test_compare_with_a_broken_file_is_exit_1_and_names_it(tmp_path):
-    for method in ("bicubic", "realesrgan_x4plus"):
-        (tmp_path / method).mkdir()
-        for content in ("coffee", "chelsea"):
-            shutil.copy(EXAMPLES / f"{content}_{method}.png", tmp_path / method / f"{content}.png")
-    broken = tmp_path / "bicubic" / "coffee.png"
-    broken.write_bytes(broken.read_bytes()[:500])
-    folders = [str(tmp_path / "bicubic"), str(tmp_path / "realesrgan_x4plus")]
-    found = run("--compare", *folders, "--format", "json")
-    assert found.exit_code == 1
-    assert str(broken) in found.stderr
-    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--compare", PATTERNS[0]], "two"),
-        (["--compare", *PATTERNS, "--format", "jsonl"], "md or latex"),
-        (["--compare", *PATTERNS, "--recursive"], "pattern"),
-        (["--compare", *PATTERNS, "--map", "x.png"], "one image"),
-        (["--compare", *PATTERNS, "--report", "none/x.html"], "no folder none"),
-        (["--compare", "missing_a", "missing_b"], "missing_a"),
-        ([COFFEE, "--format", "md"], "go with --compare"),
-        ([COFFEE, "--report", "x.html"], "go with --compare"),
-    ],
-)
-def test_wrong_usage_of_compare_is_exit_2(arguments, message):
-    found = run(*arguments)
-    assert found.exit_code == 2
-    assert message in " ".join(found.stderr.replace("│", "").split())
-    assert found.stdout == ""
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "scores.csv"
+    target.write_text("before")
+    assert run("--weights", str(tmp_path / "no.safetensors"), COFFEE, "-o", str(target)).exit_code
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_list_names_every_metric():
@@ -278,7 +253,7 @@ def test_list_names_every_metric():
 
 
 def command(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "sriqa_metric.cli.score", *arguments]
+    words = [sys.executable, "-m", "sriqa_metric", *arguments]
     return subprocess.run(words, capture_output=True, text=True, **options)
 
 
@@ -300,9 +275,7 @@ def test_two_processes_print_the_same_bytes():
 
 
 def test_a_closed_pipe_is_no_traceback():
-    words = (
-        f"{sys.executable} -m sriqa_metric.cli.score --format csv {COFFEE} {CHELSEA} | head -n 1"
-    )
+    words = f"{sys.executable} -m sriqa_metric --format csv {COFFEE} {CHELSEA} | head -n 1"
     found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)
     assert found.stdout.startswith("path,score,metric,weights")
     assert "Traceback" not in found.stderr

@@ -117,6 +117,11 @@ def test_verify_takes_a_file_of_any_name(tmp_path):
 BAD = {
     "missing tensor": (lambda t: t.pop("rectifier.out.bias"), {}, "1 tensors missing"),
     "NaN": (lambda t: t["rectifier.out.bias"].fill_(torch.nan), {}, "holds NaN"),
+    "no score": (
+        lambda t: t.update({"quality_model.scale": torch.full((1024,), 1e38)}),
+        {},
+        "a gray image gets the score",
+    ),
     "integers": (lambda t: t.update(x=torch.ones(2).int()), {}, "not floating point"),
     "unknown metric": (lambda t: None, {"metric": "nope"}, "unknown metric 'nope'"),
     "odd metric": (lambda t: None, {"metric": ["sriqa_lite"]}, "unknown metric"),

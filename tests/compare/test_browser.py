@@ -39,7 +39,7 @@ def opened(browser, tmp_path) -> Iterator:
     path = tmp_path / "report.html"
 
     def opened(comparison, width=1280, scheme="light"):
-        write_report(comparison, path, "sriqa-score --compare a b")
+        write_report(comparison, path, "sriqa-compare a b")
         size = {"width": width, "height": 900}
         contexts.append(browser.new_context(viewport=size, color_scheme=scheme))
         page = contexts[-1].new_page()

@@ -70,7 +70,7 @@ def made(rng, tmp_path) -> Comparison:
 
 
 def test_it_says_everything(made):
-    text = render(made, "sriqa-score --compare 'a b' c")
+    text = render(made, "sriqa-compare 'a b' c")
     page = Page(text)
     seen = " ".join(" ".join(page.texts).split())
     for expected in (
@@ -78,7 +78,7 @@ def test_it_says_everything(made):
         "sha256:0123",
         "a metric's opinion, not people's",
         made.pairs[0].verdict,
-        "sriqa-score --compare 'a b' c",
+        "sriqa-compare 'a b' c",
         "Wilcoxon",
     ):
         assert expected in seen

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
+from ...cli.common import OutputFile, note, refuse
 from ...errors import SriqaError
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
+    output: OutputFile,
     license: Annotated[str, typer.Option(help="License of the weights, e.g. Apache-2.0.")],
     evaluation: Annotated[
         list[Path] | None,
@@ -42,6 +43,7 @@ def export(
     the run's weights.safetensors, or of an earlier export with the same tensors at --output.
     With --encoder the file is float32 and small; the encoder is fetched by those who use it.
     """
+    refuse(output, [*(evaluation or []), *([notes] if notes else [])])
     from ...weights.format import weights_id
     from .export import export
 
@@ -53,8 +55,7 @@ def export(
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:
         difference = "is all that the run kept"
-    note = f"{precision['dtype']}: float16 {difference} ({precision['reference']})"
-    print(f"note: {note}", file=sys.stderr)
+    note(f"{precision['dtype']}: float16 {difference} ({precision['reference']})")
     print(f"{output} {weights_id(output)}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ...errors import SriqaError
+from ...files import replaced
 from ..data.image_pairs import Pair
 from ..data.sr_results import pixels
 
@@ -57,8 +58,12 @@ def draw_sheet(path: Path, selected: Sequence[Pair], root: Path, rows: int = ROW
             draw.text((left, top + _LINE), _fit(title, font), "black", font)
             sheet.paste(image, (left, top + 2 * _LINE))
     try:
+        kind = Image.registered_extensions().get(path.suffix.lower())
+        if kind is None:
+            raise ValueError(f"no picture's name ends with {path.suffix!r}; use .png")
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        with replaced(path) as partial:
+            sheet.save(partial, kind)
     except (OSError, ValueError) as error:
         raise SriqaError(f"{path}: cannot be written: {error}") from error
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from ...cli.common import OutputFile, refuse
+from ..config import STUDY_HOST, STUDY_PORT
+from .assignment import Settings
 
 
 def study(
     pairs: Annotated[Path, typer.Argument(help="CSV file of pairs, as `select` writes it.")],
     images: Annotated[Path, typer.Option(help="Folder that the images' paths are relative to.")],
     db: Annotated[Path, typer.Option(help="SQLite file; a study that is in it is continued.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = STUDY_HOST,
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = STUDY_PORT,
     admin_token: Annotated[
         str | None,
         typer.Option(
@@ -23,15 +27,22 @@ def study(
     ] = None,
     trials_per_subject: Annotated[
         int | None, typer.Option(help="Pairs that each subject sees; by default all.")
-    ] = None,
-    tie: Annotated[bool, typer.Option("--tie", help="Allow the answer `no difference`.")] = False,
-    repeat_rate: Annotated[float, typer.Option(help="Repeated pairs, per pair.")] = 0.05,
-    obvious_rate: Annotated[float, typer.Option(help="Obvious pairs, per pair.")] = 0.05,
-    training: Annotated[int, typer.Option(help="Practice trials at the start.")] = 3,
+    ] = Settings.trials,
+    tie: Annotated[
+        bool, typer.Option("--tie", help="Allow the answer `no difference`.")
+    ] = Settings.tie,
+    repeat_rate: Annotated[
+        float, typer.Option(help="Repeated pairs, per pair.")
+    ] = Settings.repeat_rate,
+    obvious_rate: Annotated[
+        float, typer.Option(help="Obvious pairs, per pair.")
+    ] = Settings.obvious_rate,
+    training: Annotated[
+        int, typer.Option(help="Practice trials at the start.")
+    ] = Settings.training,
 ) -> None:
     """Collect votes: serve the page of a 2AFC study until Ctrl-C."""
-    from ..study.assignment import Settings
-    from ..study.server import serve
+    from .server import serve
 
     settings = Settings(trials_per_subject, tie, repeat_rate, obvious_rate, training)
     serve(pairs, images, db, host, port, admin_token, settings)
@@ -39,12 +50,14 @@ def study(
 
 def votes(
     db: Annotated[Path, typer.Argument(help="SQLite file of a study; it may be running.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file to write.")],
+    output: OutputFile,
     schema: Annotated[
-        str, typer.Option(help="tidy (one line per vote) or realsr1k (one line per pair).")
+        Literal["tidy", "realsr1k"],
+        typer.Option(help="tidy: one line per vote; realsr1k: one line per pair."),
     ] = "tidy",
 ) -> None:
     """Write the votes of a study to a CSV file."""
-    from ..study.export import export_votes
+    refuse(output, [db])
+    from .export import export_votes
 
     print(f"{output}: {export_votes(db, output, schema)} lines", file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import SriqaError
+from ..config import STUDY_HOST, STUDY_PORT
 from .assignment import Settings
 from .service import Study
 from .store import Refused
@@ -164,8 +165,8 @@ def serve(
     pairs_csv: Path,
     root: Path,
     db: Path,
-    host: str = "127.0.0.1",
-    port: int = 8000,
+    host: str = STUDY_HOST,
+    port: int = STUDY_PORT,
     admin_token: str | None = None,
     settings: Settings | None = None,
 ) -> None:

@@ -114,7 +114,7 @@ def test_notes_stand_before_everything_that_is_made(run, tmp_path):
     assert text.index("Weights id") < text.index("It was made for deblurring, α.")
     assert text.index("deblurring") < text.index("## Use")
     missing = CliRunner().invoke(app, [*given[:-1], str(tmp_path / "none.md")])
-    assert "none.md: cannot be read" in str(missing.exception)
+    assert "none.md: cannot be read" in missing.stderr
 
 
 def test_weights_in_the_package_name_no_repository(exported):

@@ -1,0 +1,201 @@
+"""What every command shares: options, where it writes, and how an error ends it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO, TypeVar
+
+import typer
+
+from ..errors import SriqaError
+from ..files import replaced
+from ..version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+AUTO: Final = "auto"
+
+_Names = TypeVar("_Names")
+_OUTPUT = ("--output", "-o")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"sriqa-metric {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+]
+# A command names those that it writes: Format[Literal["table", "csv"]].
+Format = Annotated[_Names, typer.Option(help="How to write the results.")]
+Output = Annotated[Path | None, typer.Option(*_OUTPUT, help="Write here instead of stdout.")]
+OutputFile = Annotated[Path, typer.Option(*_OUTPUT, help="File to write.")]
+OutputFolder = Annotated[
+    Path, typer.Option(*_OUTPUT, help="Folder to write into; what was stopped in it goes on.")
+]
+Metric = Annotated[str, typer.Option(help="Name of the metric; see sriqa-score --list.")]
+Weights = Annotated[Path | None, typer.Option(help="Use this weights file.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="Where the network runs; auto takes CUDA where there is any."),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Crops in one pass; by default what is fast.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Threads that decode; by default what is fast.")
+]
+Bootstrap = Annotated[int, typer.Option(min=0, help="Resamples for the intervals.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the resampling.")]
+SkipIncomplete = Annotated[
+    bool, typer.Option("--skip-incomplete", help="Leave out contents that some method lacks.")
+]
+
+
+def device_of(name: str) -> torch.device:
+    """The device that an option `Device` means.
+
+    Raises
+    ------
+    SriqaError
+        If there is none here.
+    """
+    import torch
+
+    from ..weights.load import find_device
+
+    if name == AUTO:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return find_device(name)
+
+
+def say(command: str, message: object) -> None:
+    """One line on stderr."""
+    print(f"{command}: {message}", file=sys.stderr)
+
+
+def note(message: object) -> None:
+    """One line on stderr that goes with the results on stdout."""
+    print(f"note: {message}", file=sys.stderr)
+
+
+@contextmanager
+def told(command: str, status: int = 2) -> Iterator[None]:
+    """Tell in one line what ends a command, and end it with an exit status; also a decorator.
+
+    Parameters
+    ----------
+    command : str
+        Its name.
+    status : int
+        For what the user can put right, a `SriqaError`; Ctrl-C is 130.
+    """
+    try:
+        yield
+    except SriqaError as error:
+        say(command, error)
+        raise typer.Exit(status) from None
+    except KeyboardInterrupt:
+        say(command, "stopped")
+        raise typer.Exit(130) from None
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command as the process that this is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names that are no text (bytes of another encoding) are written as they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
+    app()
+
+
+def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """Refuse an output that could not be written later; nothing is changed.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    inputs : iterable of paths
+        Files that must not be written over.
+
+    Raises
+    ------
+    SriqaError
+        If its folder is missing, it is a folder or one of the inputs, or must not be written.
+    """
+    if path.is_dir():
+        raise SriqaError(f"{path}: is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise SriqaError(f"{path}: there is no folder {path.parent}; make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SriqaError(f"{path}: cannot be written: {os.strerror(errno.EACCES)}")
+    if (path.is_file() or not path.exists()) and any(_same(path, other) for other in inputs):
+        raise SriqaError(f"{path}: is used by this command already; give another name")
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that a command writes into, where it is not there.
+
+    Raises
+    ------
+    SriqaError
+        If it cannot be made, or must not be written into.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SriqaError(f"{path}: cannot make the folder: {error.strerror or error}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise SriqaError(f"{path}: cannot be written into: {os.strerror(errno.EACCES)}")
+
+
+def _same(path: Path, other: str | os.PathLike[str]) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them is not there (yet)
+        return os.path.abspath(path) == os.path.abspath(other)
+
+
+@contextmanager
+def opened(path: Path | None, inputs: Iterable[str | os.PathLike[str]] = ()) -> Iterator[TextIO]:
+    """A stream for results; a file is there when the block ends without error, whole.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Stdout by default.
+    inputs : iterable of paths
+        See `refuse`.
+
+    Raises
+    ------
+    SriqaError
+        If it cannot be written; before the block as far as that can be known.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    refuse(path, inputs)
+    try:
+        with (
+            replaced(path) as partial,
+            partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+        ):
+            yield stream
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader is gone, of this or of stdout
+            raise
+        raise SriqaError(f"{path}: cannot be written: {error.strerror or error}") from None
