@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOME = {
     "CalibratedMetric": "metric",
     "CropPolicy": "crops",
-    "load": "weights",
+    "load": "weights.load",
 }
 
 __all__ = ["CalibratedMetric", "CropPolicy", "__version__", "list_metrics", "load"]

@@ -19,6 +19,8 @@ from PIL import Image
 import sriqa_metric as sriqa
 from tests.conftest import EXAMPLES, ROOT
 
+pytestmark = pytest.mark.slow  # each is a process of its own
+
 FOLDER = ROOT / "examples"
 TABLE = re.findall(r"^\| \[([\w.]+)\].*`([^`]+)` \|$", (FOLDER / "README.md").read_text(), re.M)
 COMMANDS = dict(TABLE)

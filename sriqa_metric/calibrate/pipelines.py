@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from ..files import write_text
 from ..weights.load import load_source
 from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
 from .data.mos_sets import require_images
@@ -67,8 +69,9 @@ def reproduce(
     weights = rectifier / "weights.safetensors"
     metrics = (str(weights), f"{weights}:uncalibrated")
     rows, notes = evaluate(Request(metrics, sets, default_cache(), device=str(device)))
-    with (output / "evaluation.md").open("w", encoding="utf-8", newline="") as stream:
-        write_report(rows, notes, "md", stream)
+    table = io.StringIO()
+    write_report(rows, notes, "md", table)
+    write_text(output / "evaluation.md", table.getvalue())
     return weights
 
 
@@ -83,9 +86,9 @@ def adapted(
 ) -> RunConfig:
     """Settings that calibrate a metric anew for the methods of a ranking, on a CPU.
 
-    A sixth of the contents, and of the photos, is held out. Labelled images, or where there are none
-    certain orders made of the results themselves and of photos, keep the metric from forgetting
-    what it knew; so does the identity weight, without which tens of contents are learnt by heart.
+    A sixth of the contents, and of the photos, is held out. Labelled images, or certain orders made
+    of results and photos where there are none, keep the metric from forgetting what it knew; so
+    does the identity weight, without which tens of contents are learnt by heart.
 
     Parameters
     ----------

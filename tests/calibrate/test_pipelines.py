@@ -9,7 +9,7 @@ import torch
 
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
-from sriqa_metric.calibrate.pipelines import reproduce
+from sriqa_metric.calibrate.pipelines import adapted, reproduce
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.weights.format import read_file
 from tests.random_weights import save_random
@@ -77,7 +77,7 @@ def test_reproduction_ends_with_tables_and_weights_and_goes_on(
     config = load_config("sriqa_hyperiqa", overrides)
     output = tmp_path / "paper"
     weights = reproduce(config, **sets, output=output, device=torch.device("cpu"))
-    description = read_file(weights)[1]
+    description = read_file(weights).description
     assert description["training_data"]["sr_results"] == "3 methods x 3"  # c0 is a test content
     assert description["training_data"]["koniq10k"]["images"] == 6
     assert isinstance(
@@ -93,3 +93,13 @@ def test_reproduction_ends_with_tables_and_weights_and_goes_on(
     shutil.rmtree(output / "rectifier" / "features")
     again = reproduce(config, **sets, output=output, device=torch.device("cpu"))
     assert again.stat().st_mtime_ns == before
+
+
+def test_recalibration_takes_few_photos_and_labelled_images(made_data, tmp_path):
+    sr = made_data / "sr"
+    config = adapted(
+        "sriqa_lite", sr, sr / "ranking.csv", made_data / "photos", labelled=["mos=DIR"]
+    )
+    assert config.validation.photos == 1
+    assert config.data.labelled == ["mos=DIR"]
+    assert config.rectifier.identity_weight > 0

@@ -80,6 +80,10 @@ def adapt(
     ranking: Annotated[Path, typer.Option(help="CSV file method,mu, as `rank` writes it.")],
     output: OutputFolder,
     photos: Annotated[Path | None, typer.Option(help="Folder of pristine photos, if any.")] = None,
+    labelled: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND=DIR", help="Images with MOS, if any; may be repeated."),
+    ] = None,
     exclude: Exclude = None,
     skip_incomplete: SkipIncomplete = False,
     holdout_methods: HoldoutMethods = "",
@@ -90,7 +94,7 @@ def adapt(
     from .runs import train
 
     make_folder(output)
-    config = adapted(base, sr, ranking, photos, exclude or (), skip_incomplete)
+    config = adapted(base, sr, ranking, photos, exclude or (), skip_incomplete, labelled or ())
     config = _kept_out(config, methods=holdout_methods)
     _print_figures(train(config, output, device_of(device)), output)
 
