@@ -124,7 +124,7 @@ def triples(data: Data, count: int) -> list[set[int]]:
 def tuned_rows(files: list[Path], world: World) -> Iterator[tuple[set[int], dict[str, float]]]:
     """For every quality model trained on everything: the methods it never saw, its figures."""
     for file in files:
-        seen = read_file(file)[1]["training_data"]["methods"]
+        seen = read_file(file).description["training_data"]["methods"]
         methods = world.data.full.methods
         left_out = {i for i, name in enumerate(methods) if name not in seen}
         metric = load_source(str(file))

@@ -18,7 +18,7 @@ RESULTS = sorted(EXAMPLES.glob("*_[bdr]*.png"))  # all but the LR inputs
 def test_file_is_small_and_tells_its_making():
     assert BUNDLED is not None
     assert BUNDLED.stat().st_size < 10_000_000
-    _, description = read_file(BUNDLED)
+    description = read_file(BUNDLED).description
     assert description["metric"] == "sriqa_lite"
     assert description["license"] == "Apache-2.0"
     assert len(description["training_data"]["methods"]) == 14

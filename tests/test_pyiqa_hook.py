@@ -85,7 +85,9 @@ def test_only_the_standard_library_is_imported_and_pyiqa_is_not():
         "import os, sys; before = set(sys.modules); import sriqa_metric;"
         "print(sorted(set(sys.modules) - before))"
     )
-    assert done.stdout.strip() == "['sriqa_metric', 'sriqa_metric.pyiqa_hook']"
+    assert done.stdout.strip() == (
+        "['sriqa_metric', 'sriqa_metric.pyiqa_hook', 'sriqa_metric.version']"
+    )
 
 
 def test_the_switch_turns_the_hook_off(made_pyiqa):

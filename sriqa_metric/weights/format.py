@@ -44,17 +44,24 @@ class WeightsFile:
     weights_id: str
 
 
-def read_file(path: Path) -> WeightsFile:
+def read_file(path: Path, metric: str | None = None) -> WeightsFile:
     """Read a weights file; a thin one's encoder is fetched.
 
     Everything is taken from one reading: a file that is replaced meanwhile never gives the tensors
     of one version under the name of the other.
 
+    Parameters
+    ----------
+    path : Path
+    metric : str, optional
+        The metric that the file must be of, before anything is fetched.
+
     Raises
     ------
     WeightsError
-        If it cannot be read, is no safetensors file, or its description is not ours; for a thin
-        file also if the encoder cannot be had or is not what it should be.
+        If it cannot be read, is no safetensors file, its description is not ours, or it is of
+        another metric; for a thin file also if the encoder cannot be had, or is not what it should
+        be.
     """
     try:
         data = path.read_bytes()
@@ -63,6 +70,8 @@ def read_file(path: Path) -> WeightsFile:
         raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
     header, tensors = parse_tensors(data, path)
     description = checked(header.description(path), path)
+    if metric and description["metric"] != metric:
+        raise WeightsError(f"{path}: weights of {description['metric']!r}, not of {metric!r}")
     if encoder := encoder_file(description, path):
         if doubled := next(filter(is_encoder, tensors), None):
             raise WeightsError(f"{path}: holds {doubled!r}, and names a file for the encoder too")

@@ -143,11 +143,7 @@ def read_weights(path: Path, spec: MetricSpec) -> CalibratedMetric:
         If the file cannot be read, is no weights file of this metric and format version, or if a
         tensor is missing, unknown, of another shape or not finite.
     """
-    found = read_file(path)
-    if found.description["metric"] != spec.name:
-        raise WeightsError(
-            f"{path}: weights of {found.description['metric']!r}, not of {spec.name!r}"
-        )
+    found = read_file(path, spec.name)
     policy = CropPolicy.from_dict(found.description["crop_policy"])
     with torch.device("meta"):
         model = spec.build()

@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_quality_model(name, tmp_path, picture):
 def test_file_tells_its_making(dbcnn, tmp_path):
     path = saved(tmp_path, {"params": dbcnn})
     convert(path, "sriqa_dbcnn", tmp_path / "out.safetensors", *TOLD)
-    _, description = read_file(tmp_path / "out.safetensors")
+    description = read_file(tmp_path / "out.safetensors").description
     assert (description["training_data"], description["license"]) == TOLD
     assert description["rectifier"] == IDENTITY
     assert description["converted_from"]["file"] == "checkpoint.pt"
@@ -74,7 +74,7 @@ def test_any_wrapping_and_precision_gives_the_same_tensors(dbcnn, tmp_path):
     found = []
     for checkpoint in checkpoints:
         convert(saved(tmp_path, checkpoint), "sriqa_dbcnn", tmp_path / "out", *TOLD)
-        found.append(read_file(tmp_path / "out")[0])
+        found.append(read_file(tmp_path / "out").tensors)
     for tensors in found[1:]:
         assert all(torch.equal(tensors[name], value) for name, value in found[0].items())
 
@@ -95,7 +95,7 @@ def test_a_rectifier_in_the_checkpoint_is_left_out_and_told(dbcnn, tmp_path):
     }
     left_out = convert(saved(tmp_path, checkpoint), "sriqa_dbcnn", tmp_path / "out", *TOLD)
     assert left_out == ["Rectifier_state_dict", "module.rectifier.0.weight"]
-    tensors, _ = read_file(tmp_path / "out")
+    tensors = read_file(tmp_path / "out").tensors
     assert tensors["rectifier.out.weight"].count_nonzero() == 0
 
 

@@ -64,7 +64,7 @@ def changed(good: Path, path: Path, change, description=None) -> Path:
     """A copy of the good file with its tensors, or its description, changed."""
     tensors = load_file(good)
     change(tensors)
-    told = read_file(good)[1] | (description or {})
+    told = read_file(good).description | (description or {})
     told = {key: value for key, value in told.items() if value is not None}
     save_file(tensors, path, metadata={"sriqa": json.dumps(told)})
     return path

@@ -18,7 +18,7 @@ from tests.calibrate.release.test_export import row, write
 
 
 def card_of(weights: Path) -> ModelCard:
-    return ModelCard(make_card(weights, read_file(weights)[1], "org/name"))
+    return ModelCard(make_card(weights, read_file(weights).description, "org/name"))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_what_the_hub_reads(card, exported):
     assert data.pipeline_tag == "other"
     assert data.datasets == ["koniq10k"]
     assert data.model_name == "name"
-    rows = read_file(exported)[1]["evaluation"]["rows"]
+    rows = read_file(exported).description["evaluation"]["rows"]
     own = [r for r in rows if r["metric"] == "sriqa_lite" and not r["versus"]]
     found = {(e.dataset_type, e.dataset_config, e.metric_name): e for e in data.eval_results}
     assert found.keys() == {(r["data_set"], r["group"], r["figure"]) for r in own}
@@ -45,7 +45,7 @@ def test_what_the_hub_reads(card, exported):
 
 def test_what_people_read(card, exported):
     text = card.text
-    own = read_file(exported)[1]["evaluation"]["rows"][0]
+    own = read_file(exported).description["evaluation"]["rows"][0]
     interval = f"{own['value']:.4f} | [{own['ci_low']:.4f}, {own['ci_high']:.4f}] | {own['n']} |"
     assert interval in text
     for told in (
@@ -118,7 +118,7 @@ def test_notes_stand_before_everything_that_is_made(run, tmp_path):
 
 
 def test_weights_in_the_package_name_no_repository(exported):
-    card = ModelCard(make_card(exported, read_file(exported)[1], None))
+    card = ModelCard(make_card(exported, read_file(exported).description, None))
     assert card.data.model_name == "sriqa_lite"
     assert "# sriqa_lite\n" in card.text
     assert "SRIQA_WEIGHTS_REPO" not in card.text

@@ -52,7 +52,7 @@ def copy_of(run, folder, *left_out):
 
 
 def test_the_file_tells_everything_and_scores_as_the_run(exported, run, base, picture):
-    description = read_file(exported)[1]
+    description = read_file(exported).description
     assert description["metric"] == "sriqa_lite"
     assert description["encoder"] == "EfficientNet-Lite0"
     assert description["encoder_source"]["weights"] == weights_id(base)
@@ -96,7 +96,7 @@ def test_the_dtype_follows_the_measured_difference(name, request, base, tmp_path
         for tensor, kept in zip(*(m.state_dict().values() for m in (written, exact)), strict=True):
             assert torch.equal(tensor, kept)
         assert written.score(picture) == pytest.approx(exact.score(picture), abs=1e-5)
-    assert read_file(tmp_path / "final.safetensors")[1]["precision"] == precision
+    assert read_file(tmp_path / "final.safetensors").description["precision"] == precision
 
 
 def test_given_images_count_too(run, made_data, tmp_path):
@@ -111,7 +111,7 @@ def test_what_has_no_float32_values_is_not_said_to_have(run, tmp_path):
     precision = export(kept, tmp_path / "x.safetensors", "MIT")
     assert precision["float32_values"] == []
     assert precision["dtype"] == "float16"
-    source = read_file(tmp_path / "x.safetensors")[1]["encoder_source"]
+    source = read_file(tmp_path / "x.safetensors").description["encoder_source"]
     assert list(source) == ["weights"]
 
 
@@ -138,7 +138,7 @@ def test_a_run_as_train_leaves_it(base, made_data, tmp_path):
     train(load_config("sriqa_lite", overrides), tmp_path / "run", torch.device("cpu"))
     precision = export(tmp_path / "run", tmp_path / "x.safetensors", "MIT")
     assert precision["float32_values"] == ["rectifier", "quality_model"]
-    description = read_file(tmp_path / "x.safetensors")[1]
+    description = read_file(tmp_path / "x.safetensors").description
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert description["held_out"]["figures"] == report["figures"]
     assert description["training_data"]["methods"] == ["sharp", "dull"]
@@ -199,7 +199,7 @@ def test_what_is_no_finished_run_or_no_place_is_told(run, tmp_path):
 
 
 def test_figures_are_kept_with_the_metrics_name(exported, run, figures):
-    found = read_file(exported)[1]["evaluation"]
+    found = read_file(exported).description["evaluation"]
     given = json.loads(figures.read_text())
     assert len(found["rows"]) == len(given["rows"]) > 4
     for row, before in zip(found["rows"], given["rows"], strict=True):
@@ -233,7 +233,7 @@ def test_figures_of_an_earlier_export_belong_where_its_tensors_are_the_same(coar
     own = write(tmp_path / "own.json", row(weights_id(output)))
     of_run = write(tmp_path / "run.json", row(weights_id(coarse / WEIGHTS), group="other"))
     export(coarse, output, "MIT", [own, of_run])
-    found = read_file(output)[1]["evaluation"]
+    found = read_file(output).description["evaluation"]
     assert sorted(found["measured_on"].values()) == ["these tensors", "these tensors in float16"]
     assert found["notes"] == ["sriqa_lite: a note"] * 2
     with pytest.raises(SriqaError, match="are not of these weights"):

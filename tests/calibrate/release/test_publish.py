@@ -158,7 +158,7 @@ def test_names_that_the_hub_does_not_take_are_told(hub, exported):
 
 def changed(exported, path, **changes):
     """The exported file with other words in its description."""
-    description = read_file(exported)[1] | changes
+    description = read_file(exported).description | changes
     description = {key: value for key, value in description.items() if value is not None}
     save_file(load_file(exported), path, metadata={"sriqa": json.dumps(description)})
     return path
@@ -171,7 +171,7 @@ def test_a_file_that_is_not_whole_is_refused(exported, tmp_path):
         make_release("org/name", path)
     tensors = load_file(exported)
     tensors.popitem()
-    save_file(tensors, path, metadata={"sriqa": json.dumps(read_file(exported)[1])})
+    save_file(tensors, path, metadata={"sriqa": json.dumps(read_file(exported).description)})
     with pytest.raises(SriqaError, match="tensors missing"):
         make_release("org/name", path)
     for absent in ("none.safetensors", "sriqa_lite"):
@@ -181,12 +181,12 @@ def test_a_file_that_is_not_whole_is_refused(exported, tmp_path):
 
 def test_figures_that_are_not_of_the_file_are_refused(exported, tmp_path):
     path, other = tmp_path / "x.safetensors", tmp_path / "other.safetensors"
-    save_weights(other, random_metric("sriqa_lite"), read_file(exported)[1])
+    save_weights(other, random_metric("sriqa_lite"), read_file(exported).description)
     with pytest.raises(SriqaError, match="its description is of other tensors"):
         make_release("org/name", other)
     with pytest.raises(SriqaError, match="its figures name no tensors"):
         make_release("org/name", changed(exported, path, tensors_sha256=None))
-    evaluation = read_file(exported)[1]["evaluation"] | {"measured_on": {}}
+    evaluation = read_file(exported).description["evaluation"] | {"measured_on": {}}
     with pytest.raises(SriqaError, match="holds figures of other weights, sha256:"):
         make_release("org/name", changed(exported, path, evaluation=evaluation))
 

@@ -109,7 +109,7 @@ def test_it_scores_with_the_encoders_own_values(thin, run, tensors, picture):
 
 
 def test_what_float16_would_have_changed_is_told(thin, run, named, tmp_path):
-    precision = read_file(thin)[1]["precision"]
+    precision = read_file(thin).description["precision"]
     assert precision["dtype"] == "float32"
     assert 0 < precision["largest_difference"] < 1e-3  # a whole file would be float16
     assert precision["float32_values"] == ["rectifier", "quality_model"]
@@ -169,7 +169,8 @@ def test_figures_of_the_run_and_of_the_file_itself_are_its_own(thin, run, named,
     own = write(tmp_path / "own.json", row(weights_id(thin)))
     of_run = write(tmp_path / "run.json", row(weights_id(run / WEIGHTS), group="other"))
     export(run, thin, "MIT", [own, of_run], encoder=named)
-    tensors, description = read_file(thin)
+    file = read_file(thin)
+    tensors, description = file.tensors, file.description
     found = description["evaluation"]["measured_on"]
     assert sorted(found.values()) == ["these tensors", "these tensors in float16"]
     assert description["tensors_sha256"] == tensors_sha256(tensors)
@@ -181,14 +182,14 @@ def test_figures_with_another_encoder_are_refused(thin, run, named, hub, tensors
     export(run, thin, "MIT", [own], encoder=named)
     other = serve(hub, tensors | {"visual.proj": tensors["visual.proj"] + 1})
     changed = tmp_path / "changed.safetensors"
-    record = {key: value for key, value in read_file(thin)[1].items() if key != KEY}
+    record = {key: value for key, value in read_file(thin).description.items() if key != KEY}
     save_weights(changed, load_source(str(thin)), record, torch.float32, other)
     with pytest.raises(SriqaError, match="its description is of other tensors"):
         make_release("org/name", changed)
 
 
 def test_the_card_tells_where_the_encoder_is(thin):
-    description = read_file(thin)[1]
+    description = read_file(thin).description
     told = description[KEY]
     text = make_card(thin, description, "org/name")
     line = next(line for line in text.splitlines() if "The encoder is not in this file" in line)
