@@ -166,15 +166,6 @@ def imports(module: str, inside: bool) -> frozenset[str]:
     return frozenset(found)
 
 
-def unit_of(module: str, folder: str) -> str | None:
-    """Name in the table of a folder; None for the folder itself and for what is elsewhere."""
-    inside = ["sriqa_metric", *([folder] if folder else [])]
-    parts = module.split(".")
-    if parts[: len(inside)] != inside or len(parts) == len(inside):
-        return None
-    return parts[len(inside)]
-
-
 def imported_with(module: str) -> set[str]:
     """Full names of all that importing a module imports, and the first part of each name."""
     waiting, found = [module], set()
@@ -196,23 +187,20 @@ def test_the_layout_lists_what_there_is(folder):
     assert set(listed) == (there - {"__init__"} if folder else there)
 
 
-@pytest.mark.parametrize("folder", TABLES)
-def test_imports_go_up_the_layout(folder):
-    place = {name: place for place, line in enumerate(TABLES[folder]) for name in line}
-    down = set()
-    for module in MODULES:
-        importer = unit_of(module, folder)
-        for found in imports(module, inside=True):
-            imported = unit_of(found, folder)
-            if importer in place and imported in place and place[importer] < place[imported]:
-                down.add((importer, imported))
-    assert down == (set() if folder else {("metric", "scoring"), ("metric", "quality_map")})
+JOURNEYS = re.findall(
+    r"```\n(.*?)```",
+    text_of(ROOT / "docs" / "design.md").split("## Three journeys")[1].split("\n## ")[0],
+    re.S,
+)
 
 
-def test_nothing_outside_calibrate_imports_it():
-    for module in MODULES:
-        if unit_of(module, "") != "calibrate":
-            assert "calibrate" not in {unit_of(found, "") for found in imports(module, inside=True)}
+@pytest.mark.parametrize("number", range(3))
+def test_a_journey_passes_files_that_there_are_and_none_twice(number):
+    files = re.findall(r"^ *(\S+\.py)\b", JOURNEYS[number], re.M)
+    assert len(files) > 5
+    assert len(files) == len(set(files))
+    for file in files:
+        assert (PACKAGE / file).is_file(), file
 
 
 def test_the_layout_says_what_imports_torch():

@@ -87,6 +87,8 @@ class DataConfig(_Checked):
         Folders of test images: contents that appear in them are left out of `sr`.
     skip_incomplete : bool
         Leave out contents that not every method has.
+    skip_missing : bool
+        Leave out methods of the ranking that `sr` lacks.
     features : str
         Folder of cached codes, which runs may share; `features` in the run's when empty.
     """
@@ -99,6 +101,7 @@ class DataConfig(_Checked):
     labelled: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
     skip_incomplete: bool = False
+    skip_missing: bool = False
     features: str = ""
 
 

@@ -97,7 +97,7 @@ def adapted(
     sr : Path
         `<sr>/<method>/<content>.<extension>`; of any restoration, not of SR alone.
     ranking : Path
-        CSV with columns `method` and `mu`.
+        CSV with columns `method` and `mu`; methods that `sr` lacks are left out.
     photos : Path, optional
     exclude, skip_incomplete
         Which contents are left out, see `sr_results.read_sr_results`.
@@ -110,7 +110,9 @@ def adapted(
         If the base, the results or the ranking cannot be read.
     """
     metric = load_source(base).name
-    contents = len(read_sr_results(sr, ranking, exclude, skip_incomplete).contents)
+    contents = len(
+        read_sr_results(sr, ranking, exclude, skip_incomplete, skip_missing=True).contents
+    )
     held = max(1, contents // 6)
     held_photos = max(1, len(find_images(photos)) // 6) if photos else 1
     rectifier = RectifierConfig(draws=0, lr=1e-4, identity_weight=_IDENTITY_WEIGHT)
@@ -125,6 +127,7 @@ def adapted(
             labelled=list(labelled),
             exclude=[str(folder) for folder in exclude],
             skip_incomplete=skip_incomplete,
+            skip_missing=True,
         ),
         validation=ValidationConfig(contents=held, photos=held_photos),
         rectifier=replace(rectifier, epochs=math.ceil(_STEPS / steps)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import SriqaError
 from ..files import EXTENSIONS, listed
+from ..sr_folders import Source, is_image, match_contents, no_images, read_method
 
 # What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.
 _WILD = re.compile(r"\*+|\?|\[(?:![^]/]|[^]/][^]/])[^]/]*\]")
@@ -50,11 +50,11 @@ class Results:
     unmatched: tuple[Unmatched, ...]
 
 
-class _Source(NamedTuple):
-    """One method: where it is, whose last part names it, and (content, file) of each file."""
+class _Place(NamedTuple):
+    """One method: where it is, whose last part names it, and its files."""
 
     where: tuple[str, ...]
-    files: list[tuple[str, str]]
+    source: Source
 
 
 def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
@@ -64,8 +64,8 @@ def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
     ----------
     arguments : sequence of paths
         One for each method: a folder of its results, named after the method, or a pattern such as
-        `images/*_bicubic.png`, whose literal part is the name. A content is called what remains of
-        a file name without extension, `_<method>` at its end, and the literal part of a pattern.
+        `images/*_bicubic.png`, whose literal part is the name. Folders are read as `sr_folders`
+        says; of a pattern the names are what its wildcards stand for.
 
     Raises
     ------
@@ -78,9 +78,10 @@ def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
             f"a comparison needs the results of at least two methods, got {len(arguments)}; give "
             "a folder or a quoted pattern for each"
         )
-    sources = [_source(os.fspath(argument)) for argument in arguments]
-    methods = _names([source.where for source in sources])
-    found = [_by_content(method, source) for method, source in zip(methods, sources, strict=True)]
+    places = [_place(os.fspath(argument)) for argument in arguments]
+    methods = _names([place.where for place in places])
+    matched = match_contents(dict(zip(methods, (place.source for place in places), strict=True)))
+    found = list(matched.values())
     everything = sorted(set().union(*found))
     contents = [content for content in everything if all(content in files for files in found)]
     if not contents:
@@ -99,14 +100,17 @@ def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
     return Results(
         methods=tuple(methods),
         contents=tuple(contents),
-        paths=tuple(tuple(files[content] for content in contents) for files in found),
+        paths=tuple(tuple(str(files[content]) for content in contents) for files in found),
         unmatched=tuple(one for one in unmatched if one.lacking),
     )
 
 
-def _source(argument: str) -> _Source:
+def _place(argument: str) -> _Place:
     if os.path.isdir(argument):
-        return _folder(argument)
+        source = read_method(Path(argument))
+        if not source.files:
+            raise no_images(Path(argument))
+        return _Place(Path(os.path.abspath(argument)).parts, source)
     if os.path.lexists(argument):
         raise SriqaError(
             f"{argument}: is a file; give the folder of one method's results, or a pattern in "
@@ -117,20 +121,7 @@ def _source(argument: str) -> _Source:
     return _pattern(argument)
 
 
-def _folder(argument: str) -> _Source:
-    where = Path(os.path.abspath(argument)).parts
-    try:
-        names = sorted(os.listdir(argument))
-    except OSError as error:
-        raise SriqaError(f"{argument}: {error.strerror}; make the folder readable") from None
-    paths = [(os.path.splitext(name)[0], os.path.join(argument, name)) for name in names]
-    files = [(stem, path) for stem, path in paths if _image(path)]
-    if not files:
-        raise SriqaError(f"{argument}: no image files in this folder")
-    return _Source(where, files)
-
-
-def _pattern(argument: str) -> _Source:
+def _pattern(argument: str) -> _Place:
     pattern = os.path.normpath(argument)
     root, extension = os.path.splitext(pattern)
     if not any(fnmatch(known, extension.lower()) for known in EXTENSIONS):
@@ -140,15 +131,16 @@ def _pattern(argument: str) -> _Source:
     after = len(_ONE.sub(r"\1", root[wild[-1].end() :]))
     files = []
     for path in sorted(glob.glob(pattern, recursive=True)):
-        if _image(path):
+        if is_image(Path(path)):
             stem = os.path.splitext(path)[0]
             middle = stem[before : len(stem) - after] or os.path.basename(stem)
-            files.append((middle.replace(os.sep, "/"), path))
+            files.append((middle.replace(os.sep, "/"), Path(path)))
     if not files:
         raise SriqaError(f"{argument}: no image files match this pattern")
     parts = Path(root).parts
     around = () if os.path.isabs(root) else Path.cwd().parts
-    return _Source((*around, *filter(None, map(_literal, parts))), files)
+    where = (*around, *filter(None, map(_literal, parts)))
+    return _Place(where, Source(where[-1], files))
 
 
 def _literal(part: str) -> str:
@@ -157,24 +149,6 @@ def _literal(part: str) -> str:
     if len(texts) == 1:
         return texts[0]
     return "_".join(filter(None, (text.strip(_SEPARATORS) for text in texts)))
-
-
-def _image(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in EXTENSIONS and not os.path.isdir(path)
-
-
-def _by_content(method: str, source: _Source) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for name, path in source.files:
-        # Some file systems keep é as one character, some as two.
-        content = unicodedata.normalize("NFC", name.removesuffix(f"_{source.where[-1]}") or name)
-        if content in files:
-            raise SriqaError(
-                f"{files[content]} and {path}: two results of {method} on the content "
-                f"{content!r}; keep one"
-            )
-        files[content] = path
-    return files
 
 
 def _names(places: Sequence[tuple[str, ...]]) -> list[str]:

@@ -128,7 +128,7 @@ def test_names_that_are_no_text(here):
 
 def test_two_files_of_one_content(here):
     here("x/a.png", "x/a.jpg", "y/a.png")
-    with pytest.raises(SriqaError, match=r"x/a\.jpg and x/a\.png: two results of x .*'a'"):
+    with pytest.raises(SriqaError, match=r"x/a\.jpg and x/a\.png.* x .*'a'"):
         find_results(["x", "y"])
     here("z/b.png", "z/b_z.png")
     with pytest.raises(SriqaError, match=r"z/b\.png and z/b_z\.png"):
@@ -141,7 +141,7 @@ def test_two_files_of_one_content(here):
         ([], "at least two methods, got 0"),
         (["x"], "at least two methods, got 1"),
         (["x", "missing"], "missing: no such folder"),
-        (["x", "empty"], "empty: no image files"),
+        (["x", "empty"], "empty: no images"),
         (["x", "*_gan.png"], "*_gan.png: no image files match"),
         (["x", "x/a.png"], "x/a.png: is a file; give the folder"),
         (["x", "y"], "x has a, b; y has 0, 1, 2 and 2 more"),

@@ -71,7 +71,11 @@ def read_data(config: RunConfig) -> Data:
         raise SriqaError("data.sr is not set; add --set data.sr=DIR")
     excluded = [Path(folder) for folder in config.data.exclude]
     full = read_sr_results(
-        Path(config.data.sr), ranking_file(config), excluded, config.data.skip_incomplete
+        Path(config.data.sr),
+        ranking_file(config),
+        excluded,
+        config.data.skip_incomplete,
+        config.data.skip_missing,
     )
     photos = find_images(Path(config.data.photos)) if config.data.photos else []
     held = config.validation
@@ -129,6 +133,7 @@ def _selected(sr: SRResults, methods: Sequence[str], contents: Sequence[str]) ->
         tuple(contents),
         sr.mu[keep],
         {(sr.methods[i], c): sr.paths[sr.methods[i], c] for i in keep for c in contents},
+        sr.left_out,
     )
 
 

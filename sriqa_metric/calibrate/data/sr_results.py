@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
-from ...files import EXTENSIONS
+from ...files import listed
 from ...images import as_float, read_image
+from ...sr_folders import (
+    images_in,
+    is_image,
+    match_contents,
+    method_folder,
+    no_images,
+    possible_contents,
+    read_method,
+)
+from .csv_files import number_of, read_table
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,15 @@ class SRResults:
         Global ranking.
     paths : dict
         (method, content) -> file.
+    left_out : tuple of str
+        Methods that the ranking names and the folder lacks.
     """
 
     methods: tuple[str, ...]
     contents: tuple[str, ...]
     mu: np.ndarray
     paths: dict[tuple[str, str], Path]
+    left_out: tuple[str, ...] = ()
 
     def images(self, method: str) -> list[Path]:
         """The method's results in the order of `contents`."""
@@ -50,87 +62,86 @@ def read_ranking(path: Path) -> dict[str, float]:
         than two methods.
     """
     ranking: dict[str, float] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"method", "mu"} - set(reader.fieldnames or ())
-            if missing:
-                raise SriqaError(f"{path}: no column {sorted(missing)}; expected method,mu")
-            for row in reader:
-                name, text = row["method"], row["mu"]
-                try:
-                    mu = float(text)
-                except (TypeError, ValueError):
-                    mu = float("nan")
-                if not np.isfinite(mu):
-                    raise SriqaError(f"{path}: line {reader.line_num}: mu of {name!r} is {text!r}")
-                if name in ranking:
-                    raise SriqaError(f"{path}: line {reader.line_num}: {name!r} is named twice")
-                ranking[name] = mu
-    except OSError as error:
-        raise SriqaError(f"{path}: {error.strerror}; expected a CSV file method,mu") from None
+    for line, row in read_table(path, ("method", "mu")):
+        name = row["method"]
+        if name in ranking:
+            raise SriqaError(f"{path}: line {line}: {name!r} is named twice; keep one")
+        ranking[name] = number_of(path, line, row, "mu")
     if len(ranking) < 2:
         raise SriqaError(f"{path}: a ranking needs at least two methods, found {len(ranking)}")
     return ranking
 
 
 def read_sr_results(
-    root: Path, ranking: Path, exclude: Sequence[Path] = (), skip_incomplete: bool = False
+    root: Path,
+    ranking: Path,
+    exclude: Sequence[Path] = (),
+    skip_incomplete: bool = False,
+    skip_missing: bool = False,
 ) -> SRResults:
-    """Find the results of every ranked method, `<root>/<method>/<content>.<extension>`.
+    """Find the results of every ranked method in `<root>/<method>/`, see `sr_folders`.
 
-    The name of a file may end with `_<method>`. Folders of methods that the ranking does not name
-    (the LR and HR images, say) are not read.
+    Folders of methods that the ranking does not name (the LR and HR images, say) are not read.
 
     Parameters
     ----------
     root, ranking : Path
     exclude : sequence of Path
-        Folders of test images. A content that one of their files shows is left out: a file named
-        after the content, or after the content, `_` and anything.
+        Folders of test images. A content that one of their files may show is left out, see
+        `sr_folders.possible_contents`; of a content in a set, the name alone counts.
     skip_incomplete : bool
         Leave out contents that not every method has.
+    skip_missing : bool
+        Leave out methods that have no folder.
 
     Raises
     ------
     SriqaError
-        If a method has no folder, or methods do not have the same contents; both are named.
+        If a method has no folder or no images, methods do not have the same contents (both are
+        named), a method's name leads out of `root`, or too little is left.
     """
     mu = read_ranking(ranking)
-    methods = tuple(sorted(mu, key=lambda name: -mu[name]))
-    paths = {}
-    for method in methods:
-        folder = root / method
-        if not folder.is_dir():
-            raise SriqaError(f"{folder}: no such folder, but the ranking names {method!r}")
-        for path in folder.iterdir():
-            if path.suffix.lower() in EXTENSIONS:
-                paths[method, path.stem.removesuffix(f"_{method}")] = path
-    contents = {content for _, content in paths} - _tested(exclude)
-    lacking = [(m, c) for c in sorted(contents) for m in methods if (m, c) not in paths]
+    folders = {name: method_folder(root, name) for name in sorted(mu, key=lambda name: -mu[name])}
+    left_out = tuple(name for name, folder in folders.items() if not folder.is_dir())
+    methods = tuple(name for name in folders if name not in left_out)
+    if left_out and not skip_missing:
+        name = left_out[0]
+        raise SriqaError(f"{folders[name]}: no such folder, but the ranking names {name!r}")
+    if len(methods) < 2:
+        raise SriqaError(
+            f"{root}: has {len(methods)} of the {len(mu)} methods of {ranking}, needs at least "
+            f"two; add folders of {listed(left_out)}"
+        )
+    sources = {name: read_method(folders[name]) for name in methods}
+    for name, source in sources.items():
+        if not source.files:
+            raise no_images(folders[name])
+    files = match_contents(sources)
+    tested = _tested(exclude)
+    found = {content for each in files.values() for content in each}
+    contents = {content for content in found if content.rpartition("/")[2] not in tested}
+    lacking = [(m, c) for c in sorted(contents) for m in methods if c not in files[m]]
     if lacking and not skip_incomplete:
-        shown = ", ".join(f"{m}/{c}" for m, c in lacking[:5])
+        shown = listed(f"{m}/{c}" for m, c in lacking)
         raise SriqaError(
             f"{root}: every method needs the same contents; {len(lacking)} are missing: {shown}; "
             "--skip-incomplete leaves these contents out"
         )
     kept = tuple(sorted(contents - {content for _, content in lacking}))
     if not kept:
-        raise SriqaError(f"{root}: no content is left that every one of {', '.join(methods)} has")
-    found = {(m, c): paths[m, c] for m in methods for c in kept}
-    return SRResults(methods, kept, np.array([mu[m] for m in methods]), found)
+        raise SriqaError(f"{root}: no content is left that every one of {listed(methods)} has")
+    paths = {(m, c): files[m][c] for m in methods for c in kept}
+    return SRResults(methods, kept, np.array([mu[m] for m in methods]), paths, left_out)
 
 
 def _tested(folders: Sequence[Path]) -> set[str]:
     """Every name that a content could have of which the folders hold an image."""
-    names = set()
+    names: set[str] = set()
     for folder in folders:
         if not folder.is_dir():
             raise SriqaError(f"{folder}: no such folder; its contents were to be left out")
-        for path in folder.rglob("*"):
-            if path.suffix.lower() in EXTENSIONS:
-                parts = path.stem.split("_")
-                names |= {"_".join(parts[:end]) for end in range(1, len(parts) + 1)}
+        for path in filter(is_image, folder.rglob("*")):
+            names |= possible_contents(path.stem)
     return names
 
 
@@ -144,9 +155,9 @@ def find_images(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise SriqaError(f"{root}: no such folder")
-    found = sorted(path for path in root.iterdir() if path.suffix.lower() in EXTENSIONS)
+    found = images_in(root)
     if not found:
-        raise SriqaError(f"{root}: no images; looked for {', '.join(sorted(EXTENSIONS))}")
+        raise no_images(root)
     return found
 
 

@@ -13,7 +13,14 @@ from PIL import Image
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
-from ...files import EXTENSIONS
+from ...sr_folders import (
+    Source,
+    folders_in,
+    match_contents,
+    method_folder,
+    no_images,
+    read_method,
+)
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,9 @@ def find_contents(
     Parameters
     ----------
     root : Path
-        Folder of the methods' folders. A result is `<root>/<method>/<content>.<extension>`, or,
-        where the method's folder itself has no images,
-        `<root>/<method>/SR/<content>_<method>.<extension>` (or any other ending without an
-        underscore that all these files share).
+        Folder of the methods' folders, in which files are named as `sr_folders` says.
     lr : Path
-        Folder of the LR inputs, `<lr>/<content>.<extension>`; it may lie in `root`.
+        Folder of the LR inputs, named in the same way; it may lie in `root`.
     methods : sequence of str, optional
         Which methods; by default every folder in `root` with images, but `lr`.
     skip_incomplete : bool
@@ -71,22 +75,25 @@ def find_contents(
     Raises
     ------
     SriqaError
-        For a missing folder, fewer than two methods, and, all at once and by name, contents
-        without a result of every method or LR input, with two files for one image, with results
-        of different sizes, or with unreadable files.
+        For a missing folder, fewer than two methods, two files for one content, and, all at once
+        and by name, contents without a result of every method or LR input, with results of
+        different sizes, or with unreadable files.
     """
     for folder in (root, lr):
         if not folder.is_dir():
             raise SriqaError(f"{folder}: no such folder")
     root, lr = root.resolve(), lr.resolve()
-    by_method = _results(root, lr, methods)
-    by_method = {method: by_method[method] for method in sorted(by_method)}
-    inputs = _images(lr)
-    if not inputs:
-        raise SriqaError(f"{lr}: no images; looked for {', '.join(sorted(EXTENSIONS))}")
+    sources = _sources(root, lr, methods)
+    lr_source = read_method(lr)
+    if not lr_source.files:
+        raise no_images(lr)
+    # The LR inputs are one more method: `000x4` is named with its results.
+    matched = match_contents({**{m: sources[m] for m in sorted(sources)}, "": lr_source})
+    inputs = matched.pop("")
+    by_method = matched
     names = sorted({content for found in by_method.values() for content in found})
     candidates = [
-        {**{m: found.get(name, []) for m, found in by_method.items()}, "": inputs.get(name, [])}
+        {**{m: found.get(name) for m, found in by_method.items()}, "": inputs.get(name)}
         for name in names
     ]
     with ThreadPoolExecutor() as pool:
@@ -110,75 +117,52 @@ def find_contents(
     return Contents(
         tuple(by_method),
         tuple(kept),
-        {(m, name): found[name][0] for m, found in by_method.items() for name in kept},
-        {name: inputs[name][0] for name in kept},
+        {(m, name): found[name] for m, found in by_method.items() for name in kept},
+        {name: inputs[name] for name in kept},
         tuple(found[0] for found in checked if not found[1]),
         tuple(notes),
     )
 
 
-def _results(
-    root: Path, lr: Path, methods: Sequence[str] | None
-) -> dict[str, dict[str, list[Path]]]:
-    """Method -> content -> its files."""
-    folders = {p.name: p for p in root.iterdir() if p.is_dir() and p.resolve() != lr}
+def _sources(root: Path, lr: Path, methods: Sequence[str] | None) -> dict[str, Source]:
+    """Method -> its image files."""
+    folders = [path.name for path in folders_in(root) if path.resolve() != lr]
     found = {}
     for method in folders if methods is None else methods:
-        if method not in folders:
+        folder = method_folder(root, method)
+        if not folder.is_dir():
             raise SriqaError(f"{root}: no folder of method {method!r}; found {sorted(folders)}")
-        folder = folders[method]
-        images = _images(folder)
-        if not images and (folder / "SR").is_dir():
-            images = _without_ending(_images(folder / "SR"), method)
-        if images:
-            found[method] = images
+        source = read_method(folder)
+        if source.files:
+            found[method] = source
         elif methods is not None:
-            raise SriqaError(f"{folder}: no images; looked for {', '.join(sorted(EXTENSIONS))}")
+            raise no_images(folder)
     if len(found) < 2:
         raise SriqaError(f"{root}: needs the folders of two or more methods, found {list(found)}")
     return found
 
 
-def _without_ending(images: dict[str, list[Path]], method: str) -> dict[str, list[Path]]:
-    """`<content>_<method>` -> `<content>`, or what else all names end with after the last `_`."""
-    ending = f"_{method}"
-    if not all(name.endswith(ending) for name in images):
-        endings = {"".join(name.rpartition("_")[1:]) for name in images}
-        ending = endings.pop() if len(endings) == 1 else ""
-    return {name.removesuffix(ending): paths for name, paths in images.items()}
-
-
-def _images(folder: Path) -> dict[str, list[Path]]:
-    """Content -> its files."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in EXTENSIONS:
-            found.setdefault(path.stem, []).append(path)
-    return found
-
-
-def _check(files: dict[str, list[Path]]) -> tuple[str, list[str]]:
-    """Stamp of a content (method -> files; "" is the LR input), and what is wrong with it."""
+def _check(files: dict[str, Path | None]) -> tuple[str, list[str]]:
+    """Stamp of a content (method -> file; "" is the LR input), and what is wrong with it."""
     problems = []
     stamps: list[tuple[str, int, int]] = []
     sizes: dict[str, tuple[int, int]] = {}
-    missing = [method for method, paths in files.items() if method and not paths]
+    missing = [method for method, path in files.items() if method and not path]
     if missing:
         problems.append(f"no result of {', '.join(missing)}")
     if not files[""]:
         problems.append("no LR input")
-    for method, paths in files.items():
-        if len(paths) > 1:
-            problems.append(f"several files for one image: {', '.join(map(str, paths))}")
-        for path in paths[:1]:
-            try:
-                state = path.stat()
-                with Image.open(path) as image:
-                    sizes[method] = image.size
-            except Exception as error:  # Pillow's errors on a hostile file are of any type
-                problems.append(f"{path} cannot be read ({type(error).__name__}: {error})")
-            else:
-                stamps.append((path.name, state.st_size, state.st_mtime_ns))
+    for method, path in files.items():
+        if path is None:
+            continue
+        try:
+            state = path.stat()
+            with Image.open(path) as image:
+                sizes[method] = image.size
+        except Exception as error:  # Pillow's errors on a hostile file are of any type
+            problems.append(f"{path} cannot be read ({type(error).__name__}: {error})")
+        else:
+            stamps.append((path.name, state.st_size, state.st_mtime_ns))
     sizes.pop("", None)
     if len(set(sizes.values())) > 1:
         found = ", ".join(f"{method} {size[0]}x{size[1]}" for method, size in sizes.items())

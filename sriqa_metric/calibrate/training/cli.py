@@ -17,7 +17,9 @@ from ...cli.common import (
     SkipIncomplete,
     device_of,
     make_folder,
+    note,
 )
+from ...files import listed
 
 if TYPE_CHECKING:
     from ..config import RunConfig
@@ -90,11 +92,15 @@ def adapt(
     device: Device = AUTO,
 ) -> None:
     """Calibrate a metric anew for your own methods: from folders and a ranking to weights."""
+    from ..data.sr_results import read_sr_results
     from ..pipelines import adapted
     from .runs import train
 
     make_folder(output)
     config = adapted(base, sr, ranking, photos, exclude or (), skip_incomplete, labelled or ())
+    found = read_sr_results(sr, ranking, exclude or (), skip_incomplete, skip_missing=True)
+    if found.left_out:
+        note(f"{sr} has no folder of {listed(found.left_out)}; left out of the ranking")
     config = _kept_out(config, methods=holdout_methods)
     _print_figures(train(config, output, device_of(device)), output)
 

@@ -35,15 +35,31 @@ def test_missing_contents_and_methods_are_named(sr):
         read_sr_results(sr, sr / "ranking.csv")
 
 
+def test_methods_that_the_folder_lacks_are_left_out_on_request(sr):
+    shutil.rmtree(sr / "dull")
+    found = read_sr_results(sr, sr / "ranking.csv", skip_missing=True)
+    assert found.methods == ("sharp", "soft")
+    assert found.left_out == ("dull",)
+    shutil.rmtree(sr / "soft")
+    with pytest.raises(SriqaError, match="at least two"):
+        read_sr_results(sr, sr / "ranking.csv", skip_missing=True)
+
+
+def test_a_method_never_leads_out_of_the_folder(sr):
+    (sr / "ranking.csv").write_text("method,mu\nsharp,1\n../sr/soft,0\n")
+    with pytest.raises(SriqaError, match=r"'\.\./sr/soft'"):
+        read_sr_results(sr, sr / "ranking.csv")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,mu\na,1\nb,2\n", r"no column \['method'\]"),
-        ("method,mu\na,1\nb,high\n", "line 3: mu of 'b' is 'high'"),
-        ("method,mu\na,1\nb,nan\n", "line 3: mu of 'b' is 'nan'"),
+        ("name,mu\na,1\nb,2\n", "no column method"),
+        ("method,mu\na,1\nb,high\n", "line 3: mu is 'high'"),
+        ("method,mu\na,1\nb,nan\n", "line 3: mu is 'nan'"),
         ("method,mu\na,1\na,2\n", "line 3: 'a' is named twice"),
         ("method,mu\na,1\n", "at least two methods, found 1"),
-        ("method,mu\na,1\nb\n", "line 3: mu of 'b' is None"),
+        ("method,mu\na,1\nb\n", "line 3: mu is missing"),
     ],
 )
 def test_wrong_rankings_are_quoted(text, message, tmp_path):

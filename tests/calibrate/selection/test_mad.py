@@ -346,7 +346,6 @@ def spoil(data: Path) -> None:
     (sr / "sharp" / "c2.png").write_bytes(b"no image")
     (data / "lr" / "c2.png").write_bytes(b"")
     (data / "lr" / "c4.png").unlink()
-    Image.new("RGB", (16, 16)).save(sr / "dull" / "c4.bmp")
 
 
 def test_all_complaints_come_at_once(data):
@@ -360,8 +359,7 @@ def test_all_complaints_come_at_once(data):
     assert lines[1] == "  c1: results differ in size: dull 8x8, sharp 16x16, soft 16x16"
     assert "sharp/c2.png cannot be read" in lines[2]
     assert "lr/c2.png cannot be read" in lines[2]
-    assert "no LR input; several files for one image: " in lines[3]
-    assert "dull/c4.bmp, " in lines[3]
+    assert lines[3] == "  c4: no LR input"
     assert len(lines) == 4
 
 
