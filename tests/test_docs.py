@@ -209,8 +209,15 @@ def test_the_layout_says_what_imports_torch():
         assert ("torch" in imported_with(module)) == (name in IMPORTS_TORCH), name
 
 
-@pytest.mark.parametrize("name", ["cli.score", "cli.compare", "cli.weights", "calibrate.cli"])
-def test_commands_import_nothing_slow(name):
+# Commands, and what tells of files and metrics before anything is computed.
+QUICK = [
+    *("cli.score", "cli.compare", "cli.weights", "calibrate.cli"),
+    *("errors", "files", "version", "hub", "registry", "weights.header"),
+]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_commands_start_with_imports_nothing_slow(name):
     found = imported_with(f"sriqa_metric.{name}")
     assert not found & {"torch", "numpy", "scipy", "PIL", *OPTIONAL, *NOT_ALWAYS_NEEDED}
 

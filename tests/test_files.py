@@ -1,5 +1,6 @@
 """Files are there whole or not at all, with the mode of any file of the user."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sriqa_metric.files import listed, replaced, sha256_of, write_text
+from sriqa_metric.files import _sha256, listed, replaced, sha256_of, write_text
 
 
 def test_what_is_written_replaces_what_was_there(tmp_path):
@@ -69,9 +70,10 @@ def test_a_list_names_the_first_few():
     assert listed([Path("x"), Path("y")], most=1, separator="; ") == "x and 1 more"
 
 
-def test_a_hash_follows_the_file(tmp_path):
+def test_an_unchanged_file_is_hashed_once_and_a_changed_one_anew(tmp_path):
     path = tmp_path / "a"
-    path.write_bytes(b"1")
-    first = sha256_of(path)
-    path.write_bytes(b"23")
-    assert sha256_of(path) != first
+    _sha256.cache_clear()
+    for data in (b"1", b"23"):
+        path.write_bytes(data)
+        assert sha256_of(path) == sha256_of(path) == hashlib.sha256(data).hexdigest()
+    assert _sha256.cache_info().misses == 2

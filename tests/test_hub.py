@@ -21,14 +21,14 @@ import pytest
 
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import WeightsError
-from sriqa_metric.files import _sha256, sha256_of
+from sriqa_metric.files import sha256_of
 from sriqa_metric.hub import HubFile
 from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.models.lite import LiteQualityModel
 from sriqa_metric.models.rectifier import Rectifier
 from sriqa_metric.registry import REPO_VARIABLE, file_in, find_spec
 from sriqa_metric.weights import load as weights
-from sriqa_metric.weights.format import save_weights, weights_id
+from sriqa_metric.weights.format import save_weights
 from tests.hub_server import Hub, Repo
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -383,14 +383,3 @@ def random_lite(path: Path) -> Path:
     metric = CalibratedMetric("sriqa_lite", model, Rectifier(model.feature_dim), CropPolicy())
     save_weights(path, metric, {"training_data": "none, random weights"})
     return path
-
-
-def test_files_are_hashed_once(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(DATA)
-    _sha256.cache_clear()
-    assert sha256_of(path) == sha256_of(path) == DIGEST
-    assert weights_id(path) == f"sha256:{DIGEST[:12]}"
-    assert _sha256.cache_info().misses == 1
-    path.write_bytes(DATA + b"more")
-    assert sha256_of(path) == hashlib.sha256(DATA + b"more").hexdigest()

@@ -37,7 +37,7 @@ def load(
     Parameters
     ----------
     metric : str
-        Name from the catalogue.
+        Name from the registry.
     weights : path, optional
         A weights file to use instead of the one that belongs to the name; see `find_weights`.
     device : str or torch.device

@@ -15,6 +15,7 @@ def test_what_is_saved_is_read(tmp_path):
     metric = random_metric("sriqa_lite")
     path = tmp_path / "a.safetensors"
     save_weights(path, metric, {"training_data": "none"}, torch.float32)
+    assert list(tmp_path.iterdir()) == [path]
     found = read_file(path)
     assert found.weights_id == weights_id(path)
     assert found.description["metric"] == "sriqa_lite"
@@ -23,6 +24,16 @@ def test_what_is_saved_is_read(tmp_path):
         assert torch.equal(found.tensors[name], tensor)
     with pytest.raises(WeightsError, match=r"'sriqa_lite', not of 'sriqa_clip'"):
         read_file(path, "sriqa_clip")
+
+
+def test_values_beyond_float16_are_not_saved(tmp_path):
+    metric = random_metric("sriqa_lite")
+    with torch.no_grad():
+        metric.quality_model.out.bias.fill_(1e6)
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(WeightsError, match=r"quality_model\.out\.bias' does not fit float16"):
+        save_weights(path, metric, {"training_data": "none"})
+    assert not path.exists()
 
 
 def test_a_file_that_is_replaced_meanwhile_never_mixes_two(tmp_path, monkeypatch):

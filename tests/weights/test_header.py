@@ -39,8 +39,20 @@ def test_files_that_are_none_are_refused(tmp_path, name):
             read(path)
 
 
+KEYS = "format_version metric encoder crop_policy training_data license"  # all that must be there
+
+
 @pytest.mark.parametrize(
-    "told", ["no JSON", "[]", "3", "[" * 200_000, json.dumps({"metric": "sriqa_lite"})]
+    "told",
+    [
+        "no JSON",
+        "[]",
+        "3",
+        "null",
+        f'"{KEYS}"',
+        "[" * 200_000,
+        json.dumps({"metric": "sriqa_lite"}),
+    ],
 )
 def test_descriptions_that_are_none_are_refused(tmp_path, told):
     path = tmp_path / "bad.safetensors"

@@ -85,7 +85,7 @@ def publish(release: Release, private: bool = False, tag: str | None = None) -> 
     Returns
     -------
     HubFile
-        What fetches exactly these weights: the entry `released` of the catalogue.
+        What fetches exactly these weights: the entry `released` of the registry.
 
     Raises
     ------
