@@ -1,10 +1,15 @@
 """What lies where in a method's folder, and what its contents are called, for every reader."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
+from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.calibrate.data.splits import read_data
 from sriqa_metric.calibrate.data.sr_results import read_sr_results
 from sriqa_metric.calibrate.evaluation.ranked import read_ranked
+from sriqa_metric.calibrate.pipelines import adapted
 from sriqa_metric.calibrate.selection.contents import find_contents
 from sriqa_metric.compare.matching import find_results
 from sriqa_metric.errors import SriqaError
@@ -30,21 +35,105 @@ def make(root, names):
         Image.new("RGB", (8, 8)).save(root / name, "PNG")
 
 
+def read_by_all(sr, lr):
+    """Command -> (method, content) -> file."""
+    run = [f"data.sr={sr}", "validation.contents=1"]
+    compared = find_results([sr / "gan", sr / "plain"])
+    selected = find_contents(sr, lr)
+    trained = read_data(load_config("sriqa_lite", run)).full
+    adapted_to = read_data(adapted("sriqa_lite", sr, sr / "ranking.csv")).full
+    contents = sr.parent / "contents.txt"
+    contents.write_text("\n".join(trained.contents))
+    ranked = read_ranked(sr, contents).paths
+    keys = [(m, c) for m in trained.methods for c in trained.contents]
+    return {
+        "sriqa-compare": {
+            (method, content): Path(path)
+            for method, paths in zip(compared.methods, compared.paths, strict=True)
+            for content, path in zip(compared.contents, paths, strict=True)
+        },
+        "select": selected.results,
+        "train": trained.paths,
+        "adapt": adapted_to.paths,
+        "evaluate": dict(zip(keys, ranked, strict=True)),
+    }
+
+
+@pytest.fixture
+def sr(tmp_path):
+    """A folder for results of `gan` and `plain`, with their ranking."""
+    (tmp_path / "sr").mkdir()
+    (tmp_path / "sr" / "ranking.csv").write_text("method,mu\nplain,1\ngan,0\n")
+    return tmp_path / "sr"
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts_are_read_alike_by_all(layout, tmp_path):
-    sr, contents = tmp_path / "sr", ("000", "001")
+def test_layouts_are_read_alike_by_all(layout, sr):
     make(sr / "gan", LAYOUTS[layout])
     make(sr / "plain", LAYOUTS["plain"])
-    make(tmp_path / "lr", LAYOUTS["scale"])
-    (sr / "ranking.csv").write_text("method,mu\nplain,1\ngan,0\n")
-    assert tuple(match_contents({"": read_method(sr / "gan")})[""]) == contents
-    assert find_results([sr / "gan", sr / "plain"]).contents == contents
-    results = read_sr_results(sr, sr / "ranking.csv")
-    assert results.contents == contents
-    assert read_ranked(sr).paths == tuple(
-        results.paths[m, c] for m in results.methods for c in contents
-    )
-    assert find_contents(sr, tmp_path / "lr").contents == contents
+    make(sr.parent / "lr", LAYOUTS["scale"])
+    expected = {("plain", c): sr / "plain" / f"{c}.png" for c in ("000", "001")}
+    expected |= {("gan", c): sr / "gan" / LAYOUTS[layout][int(c)] for c in ("000", "001")}
+    for command, found in read_by_all(sr, sr.parent / "lr").items():
+        assert found == expected, command
+
+
+def test_several_sets_are_read_alike_by_all(sr):
+    for method in ("gan", "plain"):
+        names = [f"visualization/{each}/000_{method}.png" for each in ("Set5", "Set14")]
+        make(sr / method, names)
+    make(sr.parent / "lr", ["Set5/000x4.png", "Set14/000x4.png"])
+    expected = {
+        (method, f"{each}/000"): sr / method / "visualization" / each / f"000_{method}.png"
+        for method in ("gan", "plain")
+        for each in ("Set5", "Set14")
+    }
+    for command, found in read_by_all(sr, sr.parent / "lr").items():
+        assert found == expected, command
+
+
+def test_contents_in_either_form_of_unicode_are_matched_by_all(sr):
+    make(sr / "gan", ["caf\u00e9.png", "b.png"])
+    make(sr / "plain", ["cafe\u0301.png", "b.png"])
+    make(sr.parent / "lr", ["cafe\u0301.png", "b.png"])
+    for command, found in read_by_all(sr, sr.parent / "lr").items():
+        assert {content for _, content in found} == {"b", "caf\u00e9"}, command
+
+
+def test_hr_is_a_method_like_any_other(sr):
+    for method in ("HR", "gan"):
+        make(sr / method, LAYOUTS["plain"])
+    make(sr.parent / "lr", LAYOUTS["plain"])
+    (sr / "ranking.csv").write_text("method,mu\nHR,1\ngan,0\n")
+    assert read_sr_results(sr, sr / "ranking.csv").methods == ("HR", "gan")
+    assert find_contents(sr, sr.parent / "lr").methods == ("HR", "gan")
+
+
+def test_one_set_is_named_where_another_method_has_several(tmp_path):
+    make(tmp_path / "x", ["visualization/Set5/a_r.png", "visualization/Set5/b_r.png"])
+    make(tmp_path / "y", ["visualization/Set5/a_y.png", "visualization/Set14/c_y.png"])
+    found = match_contents({name: read_method(tmp_path / name) for name in "xy"})
+    assert set(found["x"]) == {"Set5/a", "Set5/b"}
+    assert set(found["y"]) == {"Set5/a", "Set14/c"}
+
+
+@pytest.mark.parametrize(
+    ("names", "contents"),
+    [
+        (["0801_out.png"], {"0801"}),
+        (["babyx4.png"], {"baby"}),
+        (["0801_x4_SR.png", "0802_x4_SR.png"], {"0801", "0802"}),
+        (["a_ESRGAN_SRx4_DF2K.png", "b_ESRGAN_SRx4_DF2K.png"], {"a", "b"}),
+        (["a_day.png"], {"a_day"}),  # one file does not show what is shared
+        (["img_001.png", "pic_001.png"], {"img_001", "pic_001"}),  # a number is no run
+        (["a_64x64.png"], {"a_64x64"}),
+        (["x4.png"], {"x4"}),
+        (["_gan.png"], {"_gan"}),
+    ],
+)
+def test_what_is_cut(names, contents, tmp_path):
+    make(tmp_path / "gan", names)
+    assert set(match_contents({0: read_method(tmp_path / "gan")})[0]) == contents
 
 
 def test_sets_are_part_of_a_name_where_there_are_several(tmp_path):
@@ -80,6 +169,14 @@ def test_a_ranking_does_not_lead_out_of_the_folder(tmp_path):
     (tmp_path / "ranking.csv").write_text("method,mu\n..,1\ngan,0\n")
     with pytest.raises(SriqaError, match=r"method is '\.\.'"):
         read_sr_results(tmp_path, tmp_path / "ranking.csv", skip_missing=True)
+
+
+@pytest.mark.parametrize("method", ["..", "", "../sr/gan", "/etc"])
+def test_a_selected_method_does_not_lead_out_of_the_folder(method, sr):
+    make(sr / "gan", LAYOUTS["plain"])
+    make(sr.parent / "lr", LAYOUTS["plain"])
+    with pytest.raises(SriqaError, match=f"method is '{method}'; name a folder"):
+        find_contents(sr, sr.parent / "lr", ["gan", method])
 
 
 def test_possible_contents_have_every_ending_cut():

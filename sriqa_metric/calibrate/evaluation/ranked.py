@@ -1,10 +1,12 @@
 """SR results and a global ranking of their methods, without votes on images.
 
-`ranked`: `<method>/<content>.<extension>` for every method of `ranking.csv` (method,mu).
+`ranked`: `<method>/<content>.png` for every method of `ranking.csv` (method,mu), see
+`sr_folders`.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +74,15 @@ def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
     Raises
     ------
     SriqaError
-        As `datasets.read_sr_results`, and for a chosen content that is not there.
+        As `read_sr_results`, and for a chosen content that is not there.
     """
     results = read_sr_results(root, root / "ranking.csv")
     contents = list(results.contents) if chosen is None else read_names(chosen)
     unknown = [name for name in contents if name not in results.contents]
     if unknown:
-        raise SriqaError(f"{chosen}: {root} has no content {listed(unknown)}")
+        raise SriqaError(
+            f"{chosen}: {root} has no content {listed(unknown)}; it has {listed(results.contents)}"
+        )
     name = root.resolve().name
     return RankedSet(
         name,
@@ -91,12 +95,13 @@ def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
 
 
 def read_names(path: Path) -> list[str]:
-    """The lines of a file, each once, without empty ones."""
+    """The lines of a file in NFC, as contents are, each once, without empty ones."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SriqaError(f"{path}: cannot read the contents: {error}") from None
-    names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    lines = map(str.strip, unicodedata.normalize("NFC", text).splitlines())
+    names = list(dict.fromkeys(filter(None, lines)))
     if not names:
         raise SriqaError(f"{path}: names no content")
     return names

@@ -20,6 +20,7 @@ from ...sr_folders import (
     method_folder,
     no_images,
     read_method,
+    read_sets,
 )
 
 
@@ -66,7 +67,8 @@ def find_contents(
     root : Path
         Folder of the methods' folders, in which files are named as `sr_folders` says.
     lr : Path
-        Folder of the LR inputs, named in the same way; it may lie in `root`.
+        Folder of the LR inputs, named in the same way; it may lie in `root`. Where results are
+        in several sets, so may they be: `<lr>/<set>/<content>.png`.
     methods : sequence of str, optional
         Which methods; by default every folder in `root` with images, but `lr`.
     skip_incomplete : bool
@@ -85,12 +87,14 @@ def find_contents(
     root, lr = root.resolve(), lr.resolve()
     sources = _sources(root, lr, methods)
     lr_source = read_method(lr)
+    in_sets = any("/" in name for source in sources.values() for name, _ in source.files)
+    if in_sets and not lr_source.files:
+        lr_source = read_sets(lr.name, lr)
     if not lr_source.files:
         raise no_images(lr)
     # The LR inputs are one more method: `000x4` is named with its results.
-    matched = match_contents({**{m: sources[m] for m in sorted(sources)}, "": lr_source})
-    inputs = matched.pop("")
-    by_method = matched
+    by_method = match_contents({**{m: sources[m] for m in sorted(sources)}, "": lr_source})
+    inputs = by_method.pop("")
     names = sorted({content for found in by_method.values() for content in found})
     candidates = [
         {**{m: found.get(name) for m, found in by_method.items()}, "": inputs.get(name)}

@@ -45,6 +45,15 @@ def test_methods_that_the_folder_lacks_are_left_out_on_request(sr):
         read_sr_results(sr, sr / "ranking.csv", skip_missing=True)
 
 
+def test_contents_of_a_test_set_are_left_out_whatever_its_names(sr, tmp_path):
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    for name in ("c0x4.png", "c1_any_run.png", "c30.png", ".c4.png", "c5.txt"):
+        (tests / name).touch()
+    found = read_sr_results(sr, sr / "ranking.csv", [tests])
+    assert found.contents == ("c2", "c3", "c4", "c5")
+
+
 def test_a_method_never_leads_out_of_the_folder(sr):
     (sr / "ranking.csv").write_text("method,mu\nsharp,1\n../sr/soft,0\n")
     with pytest.raises(SriqaError, match=r"'\.\./sr/soft'"):

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,14 @@ def test_contents_can_be_chosen(made_data, tmp_path):
         f"{method}/{content}" for method in ("sharp", "soft", "dull") for content in ("c4", "c1")
     ]
     assert len(found.statistics(np.zeros(6))[0].clusters) == 2
+
+
+def test_chosen_contents_in_either_form_of_unicode(made_data, tmp_path):
+    sr = shutil.copytree(made_data / "sr", tmp_path / "sr")
+    for method in ("sharp", "soft", "dull"):
+        (sr / method / "c0.png").rename(sr / method / "caf\u00e9.png")
+    (tmp_path / "chosen.txt").write_text("cafe\u0301\n", encoding="utf-8-sig")
+    assert len(read_ranked(sr, tmp_path / "chosen.txt").paths) == 3
 
 
 @pytest.mark.parametrize(
