@@ -291,7 +291,7 @@ def test_offline(hub, thin, picture, tmp_path):
     def python(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *arguments],
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             env=client.environment | settings,
             capture_output=True,
             text=True,
