@@ -70,7 +70,7 @@ def sriqa_metric_network(
     Parameters
     ----------
     metric : str
-        Name from the catalogue.
+        Name from the registry.
     pretrained : bool
         False leaves the weights random, for tests and for training from scratch.
     pretrained_model_path : path, optional

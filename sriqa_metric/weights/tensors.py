@@ -24,11 +24,10 @@ def parse_tensors(data: bytes, path: Path) -> tuple[Header, dict[str, Tensor]]:
     """
     header = parse_header(io.BytesIO(data), path)
     try:
-        return header, _as_float32(load(data), path)
+        tensors = load(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        if isinstance(error, WeightsError):
-            raise
         raise WeightsError(f"{path}: not a whole safetensors file: {error}") from None
+    return header, _as_float32(tensors, path)
 
 
 def read_tensors(path: Path, prefix: str) -> dict[str, Tensor]:

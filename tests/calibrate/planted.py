@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 
 from sriqa_metric.calibrate.config import LabelsConfig
 from sriqa_metric.calibrate.data.mos_sets import LabelledImages
+from sriqa_metric.calibrate.data.sr_results import SRResults
+from sriqa_metric.calibrate.training.crop_batches import CropBatch, CropBatches, Sources
+from sriqa_metric.calibrate.training.label_steps import LabelTraining
 
 SMALL = LabelsConfig(epochs=2, batch=4, crops=2, lr=1e-2, precision="fp32")
 
@@ -54,3 +58,23 @@ def planted(folder: Path, name: str, number: int, side: int = 228) -> LabelledIm
         picture.save(paths[-1])
     contents = tuple(str(index) for index in range(number))
     return LabelledImages(name, tuple(paths), 100 * mos, contents)
+
+
+def batch_of(batches: CropBatches, step: int = 1) -> CropBatch:
+    """The batch of one step."""
+    return next(batches.stream(range(step, step + 1), workers=1))
+
+
+def training_of(
+    sets: Sequence[LabelledImages],
+    config: LabelsConfig = SMALL,
+    model: nn.Module | None = None,
+    sr: SRResults | None = None,
+    photos: tuple[Path, ...] = (),
+) -> tuple[LabelTraining, CropBatch]:
+    """A training before its first step, and the batch of that step."""
+    batches = CropBatches(Sources(tuple(sets), sr, photos), config, 0, 224)
+    model = model or tiny(dropout=0)
+    return LabelTraining(model, batches, config, torch.device("cpu"), None, "labels"), batch_of(
+        batches
+    )

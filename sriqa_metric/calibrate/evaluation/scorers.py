@@ -45,7 +45,7 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
     Parameters
     ----------
     name : str
-        From the catalogue or a weights file (*.safetensors), also with `:uncalibrated` for its
+        From the registry or a weights file (*.safetensors), also with `:uncalibrated` for its
         quality model without rectifier, or a no-reference metric of pyiqa.
     device : str
 

@@ -70,7 +70,7 @@ def publish(
     ] = False,
     tag: Annotated[str | None, typer.Option(help="Name this version, e.g. v1.")] = None,
 ) -> None:
-    """Put a weights file and its card on the Hugging Face Hub, and print its catalogue entry.
+    """Put a weights file and its card on the Hugging Face Hub, and print its registry entry.
 
     Where the Hub is and the token are huggingface_hub's settings (HF_ENDPOINT, HF_TOKEN).
     """

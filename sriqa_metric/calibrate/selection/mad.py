@@ -146,7 +146,7 @@ def select_pairs(
             content = found.contents[index]
             selected.append(
                 Pair(
-                    pair=f"{a}/{b}/{content}",  # no name holds a slash: unique
+                    pair=f"{a}/{b}/{content}",  # no method holds a slash: unique
                     content=content,
                     method_a=a,
                     method_b=b,

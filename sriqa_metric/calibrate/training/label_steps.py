@@ -45,9 +45,9 @@ def learning_rate(step: int, period: int, highest: float) -> float:
 class CropScorer(nn.Module):
     """Scores of images from their crops, as in scoring, with gradients.
 
-    ``scorer(crops)``: (P, K, 3, S, S) in [0, 1] -> (P,), float32; or all crops in one row (M, 3, S,
-    S) and how many belong to each of P images. Only `encode` runs in bf16; its
-    codes are averaged and read in float32, so that scores of similar images do not tie.
+    ``scorer(crops, counts)``: all crops (M, 3, S, S) in [0, 1], and how many of them belong to each
+    of P images -> (P,), float32. Only `encode` runs in bf16; its codes are averaged and read in
+    float32, so that scores of similar images do not tie.
     """
 
     def __init__(self, model: QualityModel, config: LabelsConfig) -> None:
@@ -56,20 +56,16 @@ class CropScorer(nn.Module):
         self.encode = torch.compile(model.encode) if config.compile else model.encode
         self.bf16, self.checkpointing = config.precision == "bf16", config.checkpointing
 
-    def forward(self, crops: Tensor, counts: Sequence[int] | None = None) -> Tensor:
-        flat = crops.flatten(0, 1) if counts is None else crops
-        with torch.autocast(flat.device.type, torch.bfloat16, enabled=self.bf16):
+    def forward(self, crops: Tensor, counts: Sequence[int]) -> Tensor:
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.bf16):
             if self.checkpointing:
-                parts = flat.split(_CHECKPOINTED)
+                parts = crops.split(_CHECKPOINTED)
                 made = [checkpoint(self.encode, part, use_reentrant=False) for part in parts]
                 codes = torch.cat(made)
             else:
-                codes = self.encode(flat)
-        if counts is None:
-            codes = codes.float().unflatten(0, crops.shape[:2]).mean(1)
-        else:
-            codes = torch.stack([part.mean(0) for part in codes.float().split(list(counts))])
-        return self.model.read(codes)[0]
+                codes = self.encode(crops)
+        means = torch.stack([part.mean(0) for part in codes.float().split(list(counts))])
+        return self.model.read(means)[0]
 
 
 def learning_parts(
@@ -171,13 +167,10 @@ class LabelTraining:
     def _scored(self, crops: np.ndarray, ladders: np.ndarray) -> tuple[Tensor, Tensor]:
         """Scores (P,) of images from their K crops, and (L, V) of the versions in ladders."""
         images, number = crops.shape[:2]
-        flat = as_crops(crops.reshape(-1, *crops.shape[2:]), self.device)
-        versions = as_crops(ladders.reshape(-1, *ladders.shape[2:]), self.device)
-        if not len(ladders):
-            return self.network(flat.unflatten(0, (images, number))), versions.new_empty((0, 1))
+        versions = ladders.shape[0] * ladders.shape[1]
         # One pass of the network: a launcher ties the gradients of each pass together.
-        counts = (*[number] * images, *[1] * len(versions))
-        scores = self.network(torch.cat([flat, versions]), counts)
+        flat = np.concatenate([x.reshape(-1, *x.shape[2:]) for x in (crops, ladders)])
+        scores = self.network(as_crops(flat, self.device), [number] * images + [1] * versions)
         return scores[:images], scores[images:].view(ladders.shape[:2])
 
     def _losses(

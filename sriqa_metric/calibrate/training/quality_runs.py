@@ -117,11 +117,7 @@ def _labelled(
     cast(nn.Module, model).requires_grad_(False).to(device)
     train_on_labels(
         model,
-        Sources(
-            tuple(data.labelled_training),
-            data.train if config.labels.contents or config.labels.sr_ladders else None,
-            tuple(data.photos),
-        ),
+        Sources(tuple(data.labelled_training), data.train, tuple(data.photos)),
         data.labelled_validation,
         config.labels,
         config.seed,

@@ -169,7 +169,8 @@ def test_two_processes_step_by_the_mean_of_their_gradients_and_go_on_after_a_kil
         optimizer.param_groups[0]["lr"] = learning_rate(step, 2 * config.period, config.lr)
         optimizer.zero_grad()
         for batch in batches:
-            scores = scorer(torch.from_numpy(batch.crops).permute(0, 1, 4, 2, 3) / 255)
+            flat = torch.from_numpy(batch.crops[:, 0]).permute(0, 3, 1, 2) / 255
+            scores = scorer(flat, [1] * len(flat))  # a crop each
             for labelled, rows, part in zip(sets, batch.rows, scores.split(3), strict=True):
                 loss = labelled_loss(part, torch.from_numpy(labelled.mos[rows]).float())
                 (loss / 2).backward(retain_graph=True)
