@@ -26,8 +26,8 @@ class CalibratedMetric(nn.Module):
     ``metric(x)``: (N, 3, H, W) in [0, 1] -> (N, 1), differentiable with respect to x.
     ``metric.score(image)``: a score for any image a user has.
 
-    Higher is better. The metric's own parameters never collect gradients, and it stays in
-    evaluation mode inside a module that is being trained.
+    Higher is better. The metric's own parameters never collect gradients, it stays in evaluation
+    mode inside a module that is being trained, and scores in float32 inside `torch.autocast`.
 
     Parameters
     ----------
@@ -80,14 +80,20 @@ class CalibratedMetric(nn.Module):
     def encode(self, crops: Tensor, at_once: int | None = None) -> Tensor:
         """Crops (M, 3, size, size) -> codes (M, C), by default as many at once as are fast."""
         parts = crops.split(at_once or self.crops_per_pass)
-        return torch.cat([self.quality_model.encode(part) for part in parts])
+        with self._without_autocast():
+            return torch.cat([self.quality_model.encode(part) for part in parts])
 
     def read(self, codes: Tensor) -> Tensor:
         """Codes averaged over the crops of each image (N, C) -> scores (N,)."""
-        quality, features = self.quality_model.read(codes)
-        if self.rectifier is None:
-            return quality
-        return self.rectifier.calibrate(quality, features)
+        with self._without_autocast():
+            quality, features = self.quality_model.read(codes)
+            if self.rectifier is None:
+                return quality
+            return self.rectifier.calibrate(quality, features)
+
+    def _without_autocast(self) -> torch.autocast:
+        """Full precision: the score must not depend on a caller's autocast."""
+        return torch.autocast(self.device.type, enabled=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Score a batch of images.
@@ -109,10 +115,11 @@ class CalibratedMetric(nn.Module):
         """
         images = _checked(images, self.checks_range)
         codes = []
-        for image in images.to(self.device, torch.float32):
-            crops = read_crops(image.expand(3, -1, -1), self.policy)
-            codes.append(self.encode(crops).mean(0))
-        return self.read(torch.stack(codes)).unsqueeze(1)
+        with self._without_autocast():  # enlarging a small image multiplies matrices, too
+            for image in images.to(self.device, torch.float32):
+                crops = read_crops(image.expand(3, -1, -1), self.policy)
+                codes.append(self.encode(crops).mean(0))
+            return self.read(torch.stack(codes)).unsqueeze(1)
 
     def score(self, images: ImageLike | Sequence[ImageLike]) -> float | list[float]:
         """Score one image or a list of images of any kind and size.
@@ -132,13 +139,15 @@ class CalibratedMetric(nn.Module):
         ImageError
             If an image cannot be read; the message names it.
         """
-        if isinstance(images, (list, tuple)):
-            return score_all(self, images)
-        return score_all(self, [cast(ImageLike, images)])[0]
+        with self._without_autocast():
+            if isinstance(images, (list, tuple)):
+                return score_all(self, images)
+            return score_all(self, [cast(ImageLike, images)])[0]
 
     def quality_map(self, image: ImageLike) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
-        return quality_map(self, image)
+        with self._without_autocast():
+            return quality_map(self, image)
 
 
 def _checked(images: Tensor, checks_range: bool) -> Tensor:

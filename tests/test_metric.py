@@ -32,6 +32,17 @@ def test_training_a_model_around_it_leaves_it_in_evaluation(lite):
     assert not any(module.training for module in lite.modules())
 
 
+@pytest.mark.parametrize("side", [96, 256])  # enlarged, and as it is
+def test_autocast_moves_no_score(lite, side):
+    images = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    expected = lite(images), lite.score(images[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = lite(images), lite.score(images[0])
+    assert torch.equal(found[0], expected[0])
+    assert found[1] == expected[1]
+    assert found[0].dtype is torch.float32
+
+
 def test_gray_counts_as_rgb(lite):
     gray = torch.rand(2, 1, 230, 230)
     assert torch.allclose(lite(gray), lite(gray.expand(-1, 3, -1, -1)), atol=1e-5)

@@ -58,6 +58,9 @@ BatchSize = Annotated[
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Threads that decode; by default what is fast.")
 ]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the network on the CPU; one per core.")
+]
 Bootstrap = Annotated[int, typer.Option(min=0, help="Resamples for the intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the resampling.")]
 SkipIncomplete = Annotated[
@@ -65,8 +68,8 @@ SkipIncomplete = Annotated[
 ]
 
 
-def device_of(name: str) -> torch.device:
-    """The device that an option `Device` means.
+def device_of(name: str, threads: int | None = None) -> torch.device:
+    """The device that an option `Device` means, after setting the threads of the CPU.
 
     Raises
     ------
@@ -77,6 +80,8 @@ def device_of(name: str) -> torch.device:
 
     from ..weights.load import find_device
 
+    if threads:
+        torch.set_num_threads(threads)
     if name == AUTO:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return find_device(name)

@@ -18,6 +18,7 @@ from .common import (
     Format,
     Metric,
     Output,
+    Threads,
     Version,
     Weights,
     Workers,
@@ -48,6 +49,7 @@ def compare(
     device: Device = AUTO,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    threads: Threads = None,
     weights: Weights = None,
     version: Version = False,
 ) -> None:
@@ -70,7 +72,7 @@ def compare(
         from ..weights.load import load
         from .progress import tracked
 
-        model = load(metric, weights, device_of(device))
+        model = load(metric, weights, device_of(device, threads))
         comparison = compare_results(
             model, results, batch_size, workers, lambda files: tracked(files, "scoring")
         )

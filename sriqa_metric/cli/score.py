@@ -17,6 +17,7 @@ from .common import (
     Format,
     Metric,
     Output,
+    Threads,
     Version,
     Weights,
     Workers,
@@ -50,6 +51,7 @@ def score(
     device: Device = AUTO,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    threads: Threads = None,
     weights: Weights = None,
     map_: Annotated[
         Path | None,
@@ -77,7 +79,7 @@ def score(
     with opened(output, inputs) as stream:
         from ..weights.load import load
 
-        model = load(metric, weights, device_of(device))
+        model = load(metric, weights, device_of(device, threads))
         failed = _score(model, items, format, stream, batch_size, workers)
         if map_ and not failed:
             _write_map(model, items[0].path, map_, batch_size)

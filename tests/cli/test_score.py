@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from sriqa_metric.cli.score import app
@@ -93,6 +94,14 @@ def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
     assert found.exit_code == 2
     assert message in found.stderr
     assert found.stdout == ""
+
+
+def test_threads_are_those_asked_for(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "set_num_threads", (asked := []).append)
+    result = CliRunner().invoke(app, ["--threads", "1", str(EXAMPLES / "coffee_LR.png")])
+    assert (result.exit_code, asked, torch.get_num_threads()) == (0, [1], before)
+    assert CliRunner().invoke(app, ["--threads", "0", "x.png"]).exit_code == 2
 
 
 def test_missing_cuda_is_wrong_usage():
