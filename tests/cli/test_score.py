@@ -105,8 +105,6 @@ def test_threads_are_those_asked_for(monkeypatch):
 
 
 def test_missing_cuda_is_wrong_usage():
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     found = run("--device", "cuda", COFFEE)
