@@ -1,13 +1,13 @@
-"""The paper's ablations on real SR results, with the quality model of a stage-1 run of sriqa_lite.
+"""The paper's ablations on real SR results, with a quality model that learnt from people.
 
-Models I (no rectifier), II (no certain orders, which stand in for the labelled loss), III (B = 1)
-and the full one share codes that are computed once; Model IV is a quality model trained on
-everything. Figures are on held-out contents; with methods left out, on the pairs of methods of
-which at least one was not trained on. Leave-3-out is done for many random triples, and told as
-mean ± standard deviation over them; Model IV only for the triples that stage-1 runs are given for.
+Models I (no rectifier), II (no labelled images), III (B = 1) and the full one share codes that are
+computed once; Model IV is a network that learnt everything at once. Figures are on held-out
+contents; with methods left out, on the pairs of methods of which at least one was not trained on.
+Leave-3-out is done for many random triples, and told as mean ± standard deviation over them; Model
+IV only for the triples that stage-1 runs are given for.
 
-    python benchmarks/ablations.py BASE.safetensors --set data.sr=DIR --set data.photos=DIR \
-        [--draws 8] [--tuned BASE.safetensors ...] -o weights_card/ablations.md
+    python benchmarks/ablations.py BASE.safetensors --set data.sr=DIR ... [--draws 8] \
+        [--tuned BASE.safetensors ...] -o weights_card/ablations.md
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,12 @@ import torch
 
 from sriqa_metric.calibrate.config import RectifierConfig, RunConfig, load_config
 from sriqa_metric.calibrate.data.splits import Data, read_data
-from sriqa_metric.calibrate.features.extract import ladder_codes, sr_codes
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.features.extract import image_codes
+from sriqa_metric.calibrate.training.code_batches import order_codes
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
-from sriqa_metric.calibrate.training.validation import HeldOut
+from sriqa_metric.calibrate.training.runs import base_metric, feature_store, stage_two_data
+from sriqa_metric.calibrate.training.validation import HeldOut, label_figures
 from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.models.rectifier import Rectifier
 from sriqa_metric.weights.format import read_file
@@ -36,50 +39,57 @@ CONTENTS = {
     "srcc": "SRCC of method means",
     "pairs": "method pairs",
     "image_pairs": "image pairs",
-    "severity": "severity",
+    "severity": "severity, photos",
+    "severity_sr": "severity, SR",
+    "labels": "SRCC with MOS",
 }
 METHODS = {
     "unseen_pairs": "unseen method pairs",
     "unseen_image_pairs": "unseen image pairs",
-    "severity": "severity",
+    "severity": "severity, photos",
+    "labels": "SRCC with MOS",
 }
 FULL = "full: B = 64"
-LADDERS = 300  # photos, as in a run
+STEPS = 1000  # of each rectifier
+LADDERS = 500  # photos, as in a run
 
 
 def variants(config: RectifierConfig) -> dict[str, RectifierConfig]:
-    """The models that have a rectifier; of III each epoch is as many steps as of the others."""
+    """The models that have a rectifier; each takes about as many steps as the others."""
+    one = replace(config, contents=1)
     return {
-        "II: no certain orders": replace(config, labelled_weight=0.0),
-        "III: B = 1": replace(config, contents=1),
-        FULL: config,
+        "II: no labelled images": replace(one, labelled_weight=0.0),
+        "III: B = 1": one,
+        FULL: replace(config, contents=64, groups=1),
     }
 
 
 class World:
     """Codes of one quality model: of every training result, of ladders, and of what is held out."""
 
-    def __init__(self, base: str, config: RunConfig) -> None:
-        self.metric = load_source(base)
-        self.metric.rectifier = None
+    def __init__(self, config: RunConfig) -> None:
         self.config, self.data = config, read_data(config)
-        self.results = sr_codes(self.metric, self.data.train, self.metric.policy).unsqueeze(2)
+        self.metric = base_metric(config, torch.device("cpu"))
+        self.store = feature_store(config, self.metric, Path(config.data.features))
+        self.evaluation = HeldOut(self.metric, self.data, config.seed)
+        without = replace(config, rectifier=replace(config.rectifier, ladders=0))
+        self.training = stage_two_data(without, self.metric, self.data, self.store, self.evaluation)
         # On photos alone: nothing of a method that is left out is seen.
         rng = np.random.default_rng(config.seed)
         photos = [self.data.photos[i] for i in rng.permutation(len(self.data.photos))[:LADDERS]]
-        self.ladders = ladder_codes(self.metric, photos, 3, on_sr=False, seed=config.seed)
-        self.evaluation = HeldOut(self.metric, self.data, config.seed)
+        self.ladders = order_codes(self.metric, photos, on_sr=False, seed=config.seed)
 
     def figures(self, left_out: set[int], config: RectifierConfig | None) -> dict[str, float]:
         """Figures of the quality model, or with a rectifier trained without some methods."""
         self.evaluation.unseen = left_out
         if config is None:
-            return self.evaluation.figures(self.metric)
+            return self.figures_of(self.metric)
         kept = [i for i in range(len(self.data.full.methods)) if i not in left_out]
-        data = StageTwoData(
-            results=self.results[kept],
-            mu=torch.as_tensor(self.data.full.mu[kept], dtype=torch.float32),
-            held_out=self.evaluation.results[kept],
+        data = replace(
+            self.training,
+            results=self.training.results[kept],
+            mu=self.training.mu[kept],
+            held_out=self.training.held_out[kept],
             ladders=self.ladders,
         )
         with torch.random.fork_rng():
@@ -90,13 +100,18 @@ class World:
                 rectifier, self.metric.quality_model, data, config, self.config.seed, folder
             )
         model, policy = self.metric.quality_model, self.metric.policy
-        return self.evaluation.figures(CalibratedMetric("sriqa_lite", model, rectifier, policy))
+        return self.figures_of(CalibratedMetric("sriqa_lite", model, rectifier, policy))
+
+    def figures_of(self, metric: CalibratedMetric) -> dict[str, float]:
+        """What is held out: contents, photos, and images with MOS."""
+        labels = label_figures(metric, self.data, lambda paths: self.store.codes(paths)[:, 0])
+        return self.evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
 
 
 def same_steps(config: RectifierConfig, contents: int) -> RectifierConfig:
-    """The same number of steps for groups of one content as for groups of B."""
-    steps = config.epochs * max(1, contents // min(64, contents))
-    return replace(config, epochs=max(1, round(steps / max(1, contents // config.contents))))
+    """About `STEPS` steps, whatever a step takes of the contents."""
+    taken = min(contents, config.contents * config.groups)
+    return replace(config, epochs=max(1, round(STEPS / (contents // taken))))
 
 
 def table(rows: dict[str, list[dict[str, float]]], columns: dict[str, str]) -> Iterator[str]:
@@ -131,7 +146,9 @@ def tuned_rows(files: list[Path], world: World) -> Iterator[tuple[set[int], dict
         metric.rectifier = None
         evaluation = HeldOut(metric, world.data, world.config.seed)
         evaluation.unseen = left_out
-        yield left_out, evaluation.figures(metric)
+        codes_of = partial(image_codes, metric, policy=metric.policy)
+        labels = label_figures(metric, world.data, codes_of)
+        yield left_out, evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
 
 
 def main() -> None:
@@ -144,7 +161,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     config = load_config("sriqa_lite", [*given.overrides, f"base={given.base}"])
-    world = World(given.base, config)
+    world = World(config)
     models = variants(config.rectifier)
     contents = len(world.data.train.contents)
     models = {name: same_steps(each, contents) for name, each in models.items()}

@@ -36,6 +36,8 @@ class MetricSpec:
         What values to expect, for people.
     license : str
         License of the weights.
+    crops : int
+        Test crops of an image that trained weights ask for.
     released : HubFile or None
         Weights on the Hub. The day weights are published, this entry is all that changes.
     """
@@ -47,6 +49,7 @@ class MetricSpec:
     bundled: Path | None
     score_range: str
     license: str
+    crops: int = 15
     released: HubFile | None = None
 
 
@@ -83,12 +86,13 @@ CATALOG: dict[str, MetricSpec] = {
     for spec in (
         MetricSpec(
             name="sriqa_lite",
-            summary="EfficientNet-Lite0 calibrated on 14 SR methods by a stand-in ranking",
+            summary="EfficientNet-Lite0 that learnt from 10,000 rated photographs and SR methods",
             encoder="EfficientNet-Lite0",
             build=_lite,
             bundled=_BUNDLED / "sriqa_lite.safetensors",
-            score_range="unbounded",
+            score_range="1 (bad) to 5 (excellent)",
             license="Apache-2.0",
+            crops=5,
         ),
         MetricSpec(
             name="sriqa_clip",

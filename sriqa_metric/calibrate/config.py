@@ -127,51 +127,6 @@ class ValidationConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class QualityModelConfig(_Checked):
-    """Training of q_w: a prior on frozen features, then fine-tuning of the whole network.
-
-    Parameters
-    ----------
-    prior_steps : int
-        Steps of the head on ladders of distortions, encoder frozen at ImageNet weights.
-    steps : int
-        Steps of fine-tuning; 0 keeps the prior.
-    crop : int
-        Side of the training crops in pixels, a multiple of 32.
-    contents : int
-        Contents a step, each with the results of every method.
-    photo_ladders, sr_ladders : int
-        Ladders of distortions a step, on photos and on SR results.
-    levels : int
-        Distorted versions in a ladder.
-    encoder_lr, head_lr, weight_decay : float
-        AdamW; the learning rates fall to zero along a cosine.
-    averaging : float
-        Decay of the moving average of the weights, which is what is kept.
-    """
-
-    NAME = "quality_model"
-    RANGES: ClassVar = {
-        "crop": (32, 10_000),
-        "contents": (1, math.inf),
-        "levels": (1, 100),
-        "averaging": (0, 0.9999999),
-    }
-
-    prior_steps: int = 600
-    steps: int = 300
-    crop: int = 160
-    contents: int = 4
-    photo_ladders: int = 4
-    sr_ladders: int = 2
-    levels: int = 3
-    encoder_lr: float = 1.2e-4
-    head_lr: float = 5e-4
-    weight_decay: float = 1e-3
-    averaging: float = 0.98
-
-
-@dataclass(frozen=True)
 class LabelsConfig(_Checked):
     """Training of q_w on images with MOS (stage 1 of the paper).
 
@@ -183,6 +138,12 @@ class LabelsConfig(_Checked):
         Images of each labelled set a step; all their pairs are compared.
     crops : int
         Random crops of each image a step.
+    draws : int
+        Random crops of each image whose codes are computed once, where all that encodes is
+        `frozen`; a step takes `crops` of them. 0 encodes new crops in every step.
+    soft : bool
+        Label pairs by how far apart they are, Φ(Δ/√2), with MOS spread over levels 1 to 5 and the
+        ranking as it is; otherwise by which is better (Eq. 3).
     frozen : list of str
         Parts of the network that stay as they are, by the beginning of their parameters' names.
     head : list of str
@@ -193,11 +154,11 @@ class LabelsConfig(_Checked):
         Epochs of one cosine, after which the learning rate starts over.
     averaging : float
         Decay of the moving average of the weights, which is then what is kept; 0 takes none.
-    contents : int
-        Contents a step whose SR results the group loss is computed on; 0 trains on labels alone,
-        more is ablation Model IV.
+    contents, groups : int
+        B, contents of a group of SR results, and groups a step; no contents trains on labels
+        alone, with a network that is not frozen more is ablation Model IV.
     group_weight : float
-        λ₂ of that group loss.
+        λ₂ of the group loss.
     photo_ladders, sr_ladders : int
         Certain orders a step, on photos and on SR results; see `distortions.certain_order`.
     fine_weight, ruin_weight : float
@@ -214,6 +175,7 @@ class LabelsConfig(_Checked):
     RANGES: ClassVar = {
         "batch": (2, math.inf),
         "crops": (1, math.inf),
+        "groups": (1, math.inf),
         "period": (1, math.inf),
         "averaging": (0, 0.9999999),
     }
@@ -222,6 +184,8 @@ class LabelsConfig(_Checked):
     epochs: int = 0
     batch: int = 16
     crops: int = 3
+    draws: int = 0
+    soft: bool = False
     frozen: list[str] = field(default_factory=list)
     head: list[str] = field(default_factory=list)
     lr: float = 5e-6
@@ -230,6 +194,7 @@ class LabelsConfig(_Checked):
     period: int = 5
     averaging: float = 0.0
     contents: int = 0
+    groups: int = 1
     group_weight: float = 1.0
     photo_ladders: int = 0
     sr_ladders: int = 0
@@ -248,15 +213,22 @@ class RectifierConfig(_Checked):
     ----------
     epochs : int
         Passes over the contents; 0 leaves the rectifier at the identity (ablation Model I).
-    contents : int
-        B, contents of a group; 1 is ablation Model III.
+    contents, groups : int
+        B, contents of a group, and groups a step; B = 1 is ablation Model III.
+    soft : bool
+        As in `labels`.
     draws : int
         Random draws of crops that are cached of each image, beside its test crops; 0 trains on
         the test crops.
     labelled_batch : int
         Images of each labelled set a step.
     labelled_weight : float
-        Weight of the labelled loss, or of what stands in for it; 0 is ablation Model II.
+        Weight of the labelled loss; 0 is ablation Model II.
+    ladders : int
+        Certain orders a step, of photos (where there are any) and of SR results; see
+        `distortions.certain_order`.
+    fine_weight, ruin_weight : float
+        As in `labels`.
     lr, weight_decay : float
         AdamW.
     group_weight : float
@@ -271,6 +243,7 @@ class RectifierConfig(_Checked):
     NAME = "rectifier"
     RANGES: ClassVar = {
         "contents": (1, math.inf),
+        "groups": (1, math.inf),
         "draws": (0, 10_000),
         "labelled_batch": (2, math.inf),
         "validate_every": (1, math.inf),
@@ -278,9 +251,14 @@ class RectifierConfig(_Checked):
 
     epochs: int = 8
     contents: int = 64
+    groups: int = 1
+    soft: bool = False
     draws: int = 8
     labelled_batch: int = 64
     labelled_weight: float = 1.0
+    ladders: int = 0
+    fine_weight: float = 0.3
+    ruin_weight: float = 0.2
     lr: float = 1e-3
     weight_decay: float = 1e-3
     group_weight: float = 1.0
@@ -312,7 +290,6 @@ class RunConfig(_Checked):
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
-    quality_model: QualityModelConfig = field(default_factory=QualityModelConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     rectifier: RectifierConfig = field(default_factory=RectifierConfig)
 

@@ -24,6 +24,7 @@ from .training.runs import train
 
 _STEPS = 300  # of a recalibration, however few contents there are
 _IDENTITY_WEIGHT = 0.3
+_LADDERS = 64  # a step
 
 
 def reproduce(
@@ -86,9 +87,9 @@ def adapted(
 ) -> RunConfig:
     """Settings that calibrate a metric anew for the methods of a ranking, on a CPU.
 
-    A sixth of the contents, and of the photos, is held out. Labelled images, or certain orders made
-    of results and photos where there are none, keep the metric from forgetting what it knew; so
-    does the identity weight, without which tens of contents are learnt by heart.
+    A sixth of the contents, and of the photos, is held out. Labelled images, and certain orders
+    made of results and photos, keep the metric from forgetting what it knew; so does the identity
+    weight, without which tens of contents are learnt by heart.
 
     Parameters
     ----------
@@ -115,7 +116,9 @@ def adapted(
     )
     held = max(1, contents // 6)
     held_photos = max(1, len(find_images(photos)) // 6) if photos else 1
-    rectifier = RectifierConfig(draws=0, lr=1e-4, identity_weight=_IDENTITY_WEIGHT)
+    rectifier = RectifierConfig(
+        draws=0, lr=1e-4, identity_weight=_IDENTITY_WEIGHT, ladders=_LADDERS
+    )
     steps = max(1, (contents - held) // rectifier.contents)
     return RunConfig(
         metric=metric,

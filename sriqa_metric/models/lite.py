@@ -18,7 +18,9 @@ _STAGES = (
 )
 # The last stage at each resolution is read: 16 + 24 + 40 + 112 + 320 channels.
 _READ = (0, 1, 2, 4, 6)
-_HEAD = 128
+_HIDDEN = 512
+_DROPOUT = 0.5
+_LEVELS = 5
 
 
 class _Block(nn.Module):
@@ -86,10 +88,10 @@ class LiteEncoder(nn.Module):
 
 
 class LiteQualityModel(nn.Module):
-    """Stage statistics, standardised, and a two-layer head that reads a quality score from them.
+    """Stage statistics, standardised, and a two-layer head that reads a quality from them.
 
-    The score has no fixed range; by Eq. (4) of the paper a difference Δ of two scores stands for
-    a preference of Φ(Δ/√2).
+    The head gives probabilities of five levels, 1 (bad) to 5 (excellent); the quality is their
+    mean, Σ c·p(c), as of the paper's CLIP model.
     """
 
     feature_dim = LiteEncoder.width
@@ -103,13 +105,15 @@ class LiteQualityModel(nn.Module):
         self.encoder = LiteEncoder()
         self.register_buffer("centre", torch.zeros(self.feature_dim))
         self.register_buffer("scale", torch.ones(self.feature_dim))
-        self.hidden = nn.Linear(self.feature_dim, _HEAD)
-        self.out = nn.Linear(_HEAD, 1)
+        self.hidden = nn.Linear(self.feature_dim, _HIDDEN)
+        self.out = nn.Linear(_HIDDEN, _LEVELS)
 
     def encode(self, crops: Tensor) -> Tensor:
         """Crops (M, 3, size, size) in [0, 1] -> standardised stage statistics (M, 1024)."""
         return (self.encoder(crops) - self.centre) * self.scale
 
     def read(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Statistics averaged over crops (N, 1024) -> quality (N,) and the same as features."""
-        return self.out(F.relu(self.hidden(codes))).squeeze(-1), codes
+        """Statistics averaged over crops (N, 1024) -> quality (N,) in [1, 5], and themselves."""
+        hidden = F.dropout(F.relu(self.hidden(codes)), _DROPOUT, self.training)
+        levels = torch.arange(1, _LEVELS + 1, dtype=codes.dtype, device=codes.device)
+        return self.out(hidden).softmax(-1) @ levels, codes

@@ -25,7 +25,7 @@ def _photo(seed: int, side: int) -> Image.Image:
 
 @pytest.fixture(scope="session")
 def made_data(tmp_path_factory) -> Path:
-    """`sr/` with ranking.csv and `photos/`."""
+    """`sr/` with ranking.csv, `photos/`, and `rated/`, whose MOS fall with the blur."""
     root = tmp_path_factory.mktemp("data")
     for method, radius in BLUR.items():
         (root / "sr" / method).mkdir(parents=True)
@@ -37,6 +37,15 @@ def made_data(tmp_path_factory) -> Path:
     (root / "photos").mkdir()
     for index in range(6):
         _photo(100 + index, 240).save(root / "photos" / f"{index}.png")
+    (root / "rated").mkdir()
+    lines = ["path,mos,content,split"]
+    for index in range(16):
+        radius = index % 8 / 2
+        picture = _photo(200 + index, 240).filter(ImageFilter.GaussianBlur(radius))
+        picture.save(root / "rated" / f"{index}.png")
+        part = "training" if index < 12 else "validation"
+        lines.append(f"{index}.png,{10 - radius},{index},{part}")
+    (root / "rated" / "labels.csv").write_text("\n".join([*lines, ""]))
     return root
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sriqa_metric.calibrate.config import LabelsConfig
 from sriqa_metric.calibrate.data.mos_sets import LabelledImages
 from sriqa_metric.calibrate.data.sr_results import SRResults
-from sriqa_metric.calibrate.training.crop_batches import CropBatch, CropBatches, Sources
+from sriqa_metric.calibrate.training.crop_batches import Batch, CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import LabelTraining
 
 SMALL = LabelsConfig(epochs=2, batch=4, crops=2, lr=1e-2, precision="fp32")
@@ -60,7 +60,7 @@ def planted(folder: Path, name: str, number: int, side: int = 228) -> LabelledIm
     return LabelledImages(name, tuple(paths), 100 * mos, contents)
 
 
-def batch_of(batches: CropBatches, step: int = 1) -> CropBatch:
+def batch_of(batches: CropBatches, step: int = 1) -> Batch:
     """The batch of one step."""
     return next(batches.stream(range(step, step + 1), workers=1))
 
@@ -71,7 +71,7 @@ def training_of(
     model: nn.Module | None = None,
     sr: SRResults | None = None,
     photos: tuple[Path, ...] = (),
-) -> tuple[LabelTraining, CropBatch]:
+) -> tuple[LabelTraining, Batch]:
     """A training before its first step, and the batch of that step."""
     batches = CropBatches(Sources(tuple(sets), sr, photos), config, 0, 224)
     model = model or tiny(dropout=0)

@@ -68,7 +68,7 @@ class FeatureStore:
                 f"codes are kept by the id of the weights, but those of this {metric.name} are "
                 "unsaved; save them, and load the file"
             )
-        self._metric = metric
+        self.metric = metric
         self._draws = Draws(metric.policy, draws, crops, seed)
         self._batch_size = batch_size or metric.crops_per_pass
         settings = {
@@ -132,9 +132,9 @@ class FeatureStore:
     @cached_property
     def _shards(self) -> Shards:
         size = self._draws.policy.size
-        blank = torch.zeros(1, 3, size, size, device=self._metric.device)
+        blank = torch.zeros(1, 3, size, size, device=self.metric.device)
         with torch.inference_mode():
-            width = self._metric.encode(blank).shape[1]
+            width = self.metric.encode(blank).shape[1]
         return Shards(self.folder, self._settings, (1 + self._draws.number, width))
 
     def _filled(self, paths: Sequence[Path]) -> tuple[list[str], int]:
@@ -162,7 +162,7 @@ class FeatureStore:
 
         Each begins a new batch, so that batches are composed after a kill as without it.
         """
-        device = self._metric.device
+        device = self.metric.device
 
         def decoded(item: tuple[str, Path]) -> Tensor | SriqaError:
             # No arithmetic of torch here, and one thread beside a network on the CPU; see
@@ -197,12 +197,12 @@ class FeatureStore:
                 if isinstance(pixels, SriqaError):
                     failed.append(pixels)
                     return
-                yield self._draws.cut(pixels.to(self._metric.device, non_blocking=True), image)
+                yield self._draws.cut(pixels.to(self.metric.device, non_blocking=True), image)
 
         size = self._batch_size
         halved = f"--batch-size of `sriqa-calibrate features` to {max(1, size // 2)} (it is {size})"
         with memory_advice("features", halved):
-            encoded = batched_codes(lambda part: self._metric.encode(part, size), crops(), size)
+            encoded = batched_codes(lambda part: self.metric.encode(part, size), crops(), size)
             averaged = [self._draws.average(codes) for codes in encoded]
             codes = torch.stack(averaged).cpu() if averaged else None
         if codes is not None:

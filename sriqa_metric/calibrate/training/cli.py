@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,8 @@ def features(
 
 
 def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
+    for remark in json.loads((output / "report.json").read_text(encoding="utf-8"))["notes"]:
+        note(remark)
     for variant, found in figures.items():
         print(variant, *(f"{name}={value:.4f}" for name, value in found.items()))
     print(output / "weights.safetensors")

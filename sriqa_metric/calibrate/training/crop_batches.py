@@ -41,15 +41,15 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class CropBatch:
-    """The crops of one step.
+class Batch:
+    """What a step learns from: crops (..., S, S, 3), uint8, or codes (..., C), float32.
 
     Parameters
     ----------
-    crops : ndarray, (P, K, S, S, 3), uint8
+    images : ndarray, (P, K, ...)
         K crops of every image: the labelled sets one after the other, then content by content
         the results of all methods.
-    ladders : ndarray, (L, 1 + FINE_STEPS + RUINS, S, S, 3), uint8
+    ladders : ndarray, (L, 1 + FINE_STEPS + RUINS, ...)
         One crop of L images in its versions; see `distortions.certain_order`.
     files : tuple of Path
         The P images, then the L.
@@ -57,13 +57,13 @@ class CropBatch:
         Which images of each labelled set they are.
     """
 
-    crops: np.ndarray
+    images: np.ndarray
     ladders: np.ndarray
     files: tuple[Path, ...]
     rows: tuple[np.ndarray, ...]
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
     """Files that are cut at the same places, or one file of which a ladder is made."""
 
     files: list[Path]
@@ -104,30 +104,31 @@ class CropBatches:
         self.process, self.processes = process, processes
         passes = [len(s.paths) // config.batch // processes for s in sources.labelled]
         self.steps_per_epoch = max(1, *passes)
+        self.photos: Sequence[Path] = sources.photos
         sr = sources.sr
-        self._results = [] if sr is None else [p for m in sr.methods for p in sr.images(m)]
+        self.results = [] if sr is None else [p for m in sr.methods for p in sr.images(m)]
 
-    def stream(self, steps: range, workers: int) -> Generator[CropBatch, None, None]:
+    def stream(self, steps: range, workers: int) -> Generator[Batch, None, None]:
         """The batches of some steps, counted from 1, made in threads about a step ahead."""
         work = len(self._jobs(1)[1])
         jobs = (job for step in steps for job in self._jobs(step)[1])
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            made = map_ahead(pool, self._made, jobs, depth=max(work, workers))
+            made = map_ahead(pool, self.made, jobs, depth=max(work, workers))
             for step in steps:
                 rows, planned = self._jobs(step)
                 parts = list(islice(made, work))
                 cut = [part for job, part in zip(planned, parts, strict=True) if not job.ladder]
                 ladders = [part for job, part in zip(planned, parts, strict=True) if job.ladder]
                 files = tuple(path for job in planned for path in job.files)
-                nothing = np.empty((0, 1, self.size, self.size, 3), np.uint8)
-                yield CropBatch(
+                nothing = np.empty((0, 1, *parts[0].shape[2:]), parts[0].dtype)
+                yield Batch(
                     np.concatenate(cut or [nothing]),
                     np.stack(ladders) if ladders else nothing,
                     files,
                     rows,
                 )
 
-    def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[_Job]]:
+    def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[Job]]:
         """Rows of each labelled set, and what has to be made: the cuts first, then the ladders."""
         config, sources = self.config, self.sources
         rows = tuple(
@@ -142,17 +143,18 @@ class CropBatches:
         part = len(sources.labelled)
         if sources.sr is not None and config.contents:
             sr = sources.sr
-            drawn = self._drawn(part, len(sr.contents), config.contents, step)
+            number = config.contents * config.groups
+            drawn = self._drawn(part, len(sr.contents), number, step)
             groups += [[sr.paths[m, sr.contents[index]] for m in sr.methods] for index in drawn]
-        pools = [(sources.photos, config.photo_ladders), (self._results, config.sr_ladders)]
+        pools = [(self.photos, config.photo_ladders), (self.results, config.sr_ladders)]
         orders = [
             (pool[row], on_sr)
             for on_sr, (pool, number) in enumerate(pools)
             for row in (self._drawn(part + 1 + on_sr, len(pool), number, step) if number else ())
         ]
         seeds = ([self.seed, 1, step, self.process, place] for place in count())
-        jobs = [_Job(files, next(seeds)) for files in groups]
-        jobs += [_Job([path], next(seeds), True, bool(on_sr)) for path, on_sr in orders]
+        jobs = [Job(files, next(seeds)) for files in groups]
+        jobs += [Job([path], next(seeds), True, bool(on_sr)) for path, on_sr in orders]
         return rows, jobs
 
     def _drawn(self, part: int, available: int, batch: int, step: int) -> np.ndarray:
@@ -162,11 +164,22 @@ class CropBatches:
         order = np.random.default_rng([self.seed, 0, part, turn // turns]).permutation(available)
         return order[turn % turns * batch :][:batch]
 
-    def _made(self, job: _Job) -> np.ndarray:
+    def made(self, job: Job) -> np.ndarray:
+        """The crops (files, K, S, S, 3) of a job, or its ladder (V, S, S, 3)."""
         rng = np.random.default_rng(job.seed)
-        number = 1 if job.ladder else self.config.crops
-        crops = random_crops(job.files, number, self.size, rng)
-        return certain_order(crops[0, 0], job.on_sr, rng) if job.ladder else crops
+        if job.ladder:
+            return order_crops(job.files[0], self.size, job.on_sr, rng)
+        return random_crops(job.files, self.config.crops, self.size, rng)
+
+
+def order_crops(path: Path, size: int, on_sr: bool, rng: np.random.Generator) -> np.ndarray:
+    """A random crop of an image and its certain order, best first.
+
+    Returns
+    -------
+    ndarray, (1 + FINE_STEPS + RUINS, size, size, 3), uint8
+    """
+    return certain_order(random_crops([path], 1, size, rng)[0, 0], on_sr, rng)
 
 
 def random_crops(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -23,11 +24,11 @@ from ...models import QualityModel
 from ...scoring import score_all
 from ..config import LabelsConfig
 from ..data.distortions import FINE_STEPS, RUINS
-from ..data.mos_sets import LabelledImages
 from ..features.extract import as_crops
-from ..statistics import srcc
-from .crop_batches import CropBatch, CropBatches
-from .losses import above_loss, group_loss, labelled_loss, order_loss
+from ..statistics import image_pairs_right, srcc
+from .code_batches import CodeBatches
+from .crop_batches import Batch, CropBatches, Sources
+from .losses import above_loss, group_loss, labelled_loss, levels_of, order_loss
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -65,6 +66,18 @@ class CropScorer(nn.Module):
             else:
                 codes = self.encode(crops)
         means = torch.stack([part.mean(0) for part in codes.float().split(list(counts))])
+        return self.model.read(means)[0]
+
+
+class CodeScorer(nn.Module):
+    """Scores of images from codes of their crops: ``scorer(codes (M, C), counts) -> (P,)``."""
+
+    def __init__(self, model: QualityModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, codes: Tensor, counts: Sequence[int]) -> Tensor:
+        means = torch.stack([part.mean(0) for part in codes.split(list(counts))])
         return self.model.read(means)[0]
 
 
@@ -116,7 +129,10 @@ class LabelTraining:
         self.team, self.stage = team, stage
         # Before a launcher wraps the network: it ties the gradients of what is trained then.
         self.rates = learning_parts(self.model, config)
-        scorer = CropScorer(model, config)
+        self.cached = batches if isinstance(batches, CodeBatches) else None
+        if self.cached:
+            self._require_frozen()
+        scorer = CodeScorer(model) if self.cached else CropScorer(model, config)
         self.network = team.prepare_model(scorer) if team else scorer
         self.optimizer = torch.optim.AdamW(
             [{"params": parameters} for _, parameters in self.rates],
@@ -128,11 +144,22 @@ class LabelTraining:
         self.mos = [
             torch.as_tensor(s.mos, dtype=torch.float32, device=device) for s in sources.labelled
         ]
+        if config.soft:
+            self.mos = [levels_of(mos) for mos in self.mos]
         sr = sources.sr if config.contents else None
         self.mu = None if sr is None else torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
         self.best, self.best_state = -math.inf, self.model.state_dict()
 
-    def step(self, number: int, batch: CropBatch) -> dict[str, float]:
+    def _require_frozen(self) -> None:
+        blank = torch.zeros(1, 3, POLICY.size, POLICY.size, device=self.device)
+        if cast(QualityModel, self.model).encode(blank).requires_grad:
+            raise SriqaError(
+                f"labels.draws is {self.config.draws}, which computes codes once, but what encodes "
+                f"is trained: labels.frozen is {self.config.frozen}; freeze it, or set "
+                "labels.draws=0"
+            )
+
+    def step(self, number: int, batch: Batch) -> dict[str, float]:
         """One step of the optimizer; returns the losses by set."""
         config, batches = self.config, self.batches
         # Dropout is seeded anew, so no state of torch's generators has to be kept.
@@ -142,7 +169,7 @@ class LabelTraining:
         for group, (highest, _) in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = share * highest
         self.optimizer.zero_grad()
-        names, losses = self._losses(self._scored(batch.crops, batch.ladders), batch)
+        names, losses = self._losses(self._scored(batch.images, batch.ladders), batch)
         total = torch.stack(losses).sum()
         total.backward()
         # A limit of infinity clips nothing.
@@ -164,17 +191,20 @@ class LabelTraining:
                 kept.data.lerp_(new.data, 1 - decay)
         return dict(zip(names, values, strict=True)) | {"lr": share * config.lr}
 
-    def _scored(self, crops: np.ndarray, ladders: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _scored(self, images: np.ndarray, ladders: np.ndarray) -> tuple[Tensor, Tensor]:
         """Scores (P,) of images from their K crops, and (L, V) of the versions in ladders."""
-        images, number = crops.shape[:2]
+        number, crops = images.shape[:2]
         versions = ladders.shape[0] * ladders.shape[1]
         # One pass of the network: a launcher ties the gradients of each pass together.
-        flat = np.concatenate([x.reshape(-1, *x.shape[2:]) for x in (crops, ladders)])
-        scores = self.network(as_crops(flat, self.device), [number] * images + [1] * versions)
-        return scores[:images], scores[images:].view(ladders.shape[:2])
+        flat = np.concatenate([x.reshape(-1, *x.shape[2:]) for x in (images, ladders)])
+        given = (
+            torch.from_numpy(flat).to(self.device) if self.cached else as_crops(flat, self.device)
+        )
+        scores = self.network(given, [crops] * number + [1] * versions)
+        return scores[:number], scores[number:].view(ladders.shape[:2])
 
     def _losses(
-        self, scored: tuple[Tensor, Tensor], batch: CropBatch
+        self, scored: tuple[Tensor, Tensor], batch: Batch
     ) -> tuple[list[str], list[Tensor]]:
         """Labelled loss of each set, then the weighted losses of groups and of certain orders."""
         scores, ladders = scored
@@ -183,13 +213,13 @@ class LabelTraining:
         counts = [len(rows) for rows in batch.rows]
         *parts, results = scores.split([*counts, len(scores) - sum(counts)])
         losses = [
-            labelled_loss(part, mos[rows])
+            labelled_loss(part, mos[rows], config.soft)
             for part, mos, rows in zip(parts, self.mos, batch.rows, strict=True)
         ]
         if self.mu is not None:
-            by_method = results.view(-1, len(self.mu)).T
+            groups = results.view(-1, config.contents, len(self.mu)).transpose(1, 2)
             names.append("group")
-            losses.append(config.group_weight * group_loss(by_method, self.mu))
+            losses.append(config.group_weight * group_loss(groups, self.mu, config.soft))
         if len(ladders):
             ordered, ruins = ladders.split([1 + FINE_STEPS, RUINS], dim=1)
             names += ["fine", "ruin"]
@@ -197,23 +227,33 @@ class LabelTraining:
             losses.append(config.ruin_weight * above_loss(ordered[:, 0], ruins))
         return names, losses
 
-    def validate(self, validation: Sequence[LabelledImages]) -> dict[str, float]:
-        """SRCC on every set, 0 where all scores are equal, and their mean; keeps the best state."""
+    def validate(self, held: Sources) -> dict[str, float]:
+        """SRCC on every labelled set, 0 where all scores are equal, and the share of image pairs
+        in the ranking's order where groups are trained on; their mean keeps the best state.
+        """
         judged = copy.deepcopy(self.average or self.model)
         metric = CalibratedMetric(self.stage, cast(QualityModel, judged), None, POLICY)
-        values = [srcc(self._scores(metric, labelled), labelled.mos) for labelled in validation]
-        values = [0.0 if math.isnan(value) else value for value in values]
-        mean = sum(values) / len(values)
+        found = {}
+        for labelled in held.labelled:
+            value = srcc(self._scores(metric, labelled.paths), labelled.mos)
+            found[f"{labelled.name} srcc"] = 0.0 if math.isnan(value) else value
+        if self.mu is not None and held.sr is not None:
+            sr = held.sr
+            scores = self._scores(metric, [path for m in sr.methods for path in sr.images(m)])
+            found["image pairs"] = image_pairs_right(scores.reshape(len(sr.methods), -1), sr.mu)
+        mean = sum(found.values()) / len(found)
         if mean > self.best:
             self.best, self.best_state = mean, judged.state_dict()
-        names = [f"{labelled.name} srcc" for labelled in validation]
-        return dict(zip(names, values, strict=True)) | {"validation": mean}
+        return found | {"validation": mean}
 
-    def _scores(self, metric: CalibratedMetric, labelled: LabelledImages) -> np.ndarray:
-        """Scores (N,) of a set's images, which all processes share among them."""
-        scores = np.zeros(len(labelled.paths))
+    def _scores(self, metric: CalibratedMetric, paths: Sequence[Path]) -> np.ndarray:
+        """Scores (N,) of images, which all processes share among them."""
+        if self.cached:
+            with torch.inference_mode():
+                return metric.read(self.cached.tested(paths).to(self.device)).cpu().numpy()
+        scores = np.zeros(len(paths))
         mine = slice(self.batches.process, None, self.batches.processes)
-        scores[mine] = score_all(metric, labelled.paths[mine])
+        scores[mine] = score_all(metric, paths[mine])
         if self.team:
             parts: list[Any] = [None] * self.batches.processes
             torch.distributed.all_gather_object(parts, scores)

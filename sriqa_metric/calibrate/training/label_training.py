@@ -1,13 +1,12 @@
-"""Stage 1: a quality model, trained whole on pairs of images with MOS.
+"""Stage 1: a quality model, trained on pairs of images with MOS.
 
 With SR results beside them the same training is ablation Model IV: the group loss trains the
-quality model itself, and nothing can be cached.
+quality model itself. Where all that encodes is frozen, codes are computed once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,9 @@ from ...errors import SriqaError
 from ...memory import memory_advice
 from ...models import QualityModel
 from ..config import LabelsConfig
-from ..data.mos_sets import LabelledImages, require_images
+from ..data.mos_sets import require_images
+from ..features.store import FeatureStore
+from .code_batches import CodeBatches
 from .crop_batches import CropBatches, Sources
 from .label_steps import POLICY, LabelTraining
 from .run_folder import RunFolder
@@ -32,12 +33,13 @@ _SAVE_EVERY = 200  # steps
 def train_on_labels(
     model: QualityModel,
     sources: Sources,
-    validation: Sequence[LabelledImages],
+    validation: Sources,
     config: LabelsConfig,
     seed: int,
     folder: RunFolder | None,
     device: torch.device,
     stage: str = "labels",
+    store: FeatureStore | None = None,
 ) -> None:
     """Train q_w by the sum over sets of the labelled loss, plus groups and certain orders.
 
@@ -50,11 +52,11 @@ def train_on_labels(
     Parameters
     ----------
     model : QualityModel
-        Changed in place to its best state, by the mean over `validation` of the SRCC of its
-        scores, before the first step and after each epoch; the first of equals is kept.
+        Changed in place to its best state, see `LabelTraining.validate`, before the first step
+        and after each epoch; the first of equals is kept.
     sources : Sources
         What is trained on; of SR results and photos as much as `config` asks for.
-    validation : sequence of LabelledImages
+    validation : Sources
         What the best state is chosen on.
     config : LabelsConfig
     seed : int
@@ -65,6 +67,8 @@ def train_on_labels(
         Where to train; accelerate's choice goes before it.
     stage : str
         Name of this training in the folder.
+    store : FeatureStore, optional
+        Keeps the codes of `model` where `config.draws` asks for them: of one crop a draw.
 
     Raises
     ------
@@ -75,12 +79,15 @@ def train_on_labels(
     if config.epochs == 0:
         return
     _check(sources, validation, config)
-    for labelled in (*sources.labelled, *validation):
+    for labelled in (*sources.labelled, *validation.labelled):
         require_images(labelled.name, labelled.paths)
     team = _accelerator(device)
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
-    batches = CropBatches(sources, config, seed, POLICY.size, process, processes)
+    if store is not None:
+        batches: CropBatches = CodeBatches(sources, config, seed, store)
+    else:
+        batches = CropBatches(sources, config, seed, POLICY.size, process, processes)
     steps = config.epochs * batches.steps_per_epoch
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -126,7 +133,7 @@ def _accelerator(device: torch.device) -> Accelerator | None:
     return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
 
 
-def _check(sources: Sources, validation: Sequence[LabelledImages], config: LabelsConfig) -> None:
+def _check(sources: Sources, validation: Sources, config: LabelsConfig) -> None:
     for setting, there, advice in (
         ("contents", sources.sr, "SR results; set data.sr"),
         ("sr_ladders", sources.sr, "SR results; set data.sr"),
@@ -136,10 +143,14 @@ def _check(sources: Sources, validation: Sequence[LabelledImages], config: Label
             raise SriqaError(
                 f"labels.{setting} is {getattr(config, setting)}, but there are no {advice}"
             )
-    for name, found in (("train on", sources.labelled), ("choose the best state on", validation)):
-        if not found:
+    if config.draws and config.crops > config.draws:
+        raise SriqaError(
+            f"labels.crops is {config.crops}, but labels.draws caches {config.draws} of each image"
+        )
+    for name, given in (("train on", sources), ("choose the best state on", validation)):
+        if not given.labelled:
             raise SriqaError(f"no labelled images to {name}; set data.labelled, or labels.epochs=0")
-    for labelled in (*sources.labelled, *validation):
+    for labelled in (*sources.labelled, *validation.labelled):
         if len(labelled.paths) < 2:
             raise SriqaError(f"{labelled.name}: {len(labelled.paths)} images; pairs need two")
 

@@ -34,15 +34,19 @@ def fidelity(target: Tensor, difference: Tensor) -> Tensor:
     return 1 - target.sqrt() * first - (1 - target).sqrt() * second
 
 
-def ranking_target(mu: Tensor) -> Tensor:
-    """Labels of every ordered pair of methods: 1 if μ_i > μ_j, 0 if below, ½ if equal (Eq. 3).
+def pair_targets(values: Tensor, soft: bool = False) -> Tensor:
+    """Labels r of all pairs i < j of methods or images, (N,) -> (N(N-1)/2,).
 
-    Global ranking (N,) -> (N, N).
+    1 if the first is higher, 0 if lower, ½ if equal (Eq. 3). Where `soft`, the preference
+    Φ(Δ/√2) of the difference (Eq. 4): it tells how far apart the two are, and is reached by scores
+    that are as far apart, where a label of 1 drives them apart without end.
     """
-    return (torch.sign(mu[:, None] - mu[None, :]) + 1) / 2
+    first, second = torch.triu_indices(len(values), len(values), offset=1, device=values.device)
+    difference = values[first] - values[second]
+    return preference(difference) if soft else (torch.sign(difference) + 1) / 2
 
 
-def group_loss(scores: Tensor, mu: Tensor) -> Tensor:
+def group_loss(scores: Tensor, mu: Tensor, soft: bool = False) -> Tensor:
     """Fidelity loss of the group means of every pair of methods (Eq. 4 and 5).
 
     Parameters
@@ -51,6 +55,8 @@ def group_loss(scores: Tensor, mu: Tensor) -> Tensor:
         Calibrated scores of N methods on the same B contents (of G groups).
     mu : Tensor, (N,)
         Global ranking.
+    soft : bool
+        See `pair_targets`.
 
     Returns
     -------
@@ -59,17 +65,26 @@ def group_loss(scores: Tensor, mu: Tensor) -> Tensor:
     """
     means = scores.mean(-1)
     first, second = torch.triu_indices(len(mu), len(mu), offset=1, device=mu.device)
-    target = ranking_target(mu)[first, second].to(means)
+    target = pair_targets(mu, soft).to(means)
     return fidelity(target, means[..., first] - means[..., second]).mean()
 
 
-def labelled_loss(scores: Tensor, mos: Tensor) -> Tensor:
+def labelled_loss(scores: Tensor, mos: Tensor, soft: bool = False) -> Tensor:
     """Fidelity loss of all pairs of labelled images: the group loss, groups of one image.
 
-    Calibrated scores (P,), and MOS (P,) of one set, higher is better -> Tensor (), mean over the
-    P(P-1)/2 pairs; the label is 1 where MOS_i > MOS_j, 0 where below, ½ where equal.
+    Calibrated scores (P,), and MOS (P,) of one set, higher is better and in levels where `soft` ->
+    Tensor (), mean over the P(P-1)/2 pairs.
     """
-    return group_loss(scores.unsqueeze(-1), mos)
+    return group_loss(scores.unsqueeze(-1), mos, soft)
+
+
+def levels_of(mos: Tensor) -> Tensor:
+    """MOS (m,) of a set on the scale of five levels: its lowest becomes 1, its highest 5.
+
+    Where all are equal, all are 3.
+    """
+    low, high = mos.aminmax()
+    return 1 + 4 * (mos - low) / (high - low) if high > low else torch.full_like(mos, 3)
 
 
 def order_loss(scores: Tensor) -> Tensor:

@@ -18,10 +18,9 @@ from ...memory import memory_advice
 from ...models import QualityModel
 from ...models.rectifier import Rectifier
 from ..config import RectifierConfig
-from .losses import group_loss, labelled_loss, order_loss
+from ..data.distortions import FINE_STEPS
+from .losses import above_loss, group_loss, labelled_loss, levels_of, order_loss
 from .run_folder import RunFolder
-
-_LADDERS = 64  # a step
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class StageTwoData:
         Codes of the test crops on contents that are not trained on.
     labelled : tuple of (Tensor, Tensor), (m, 1 + K, C) and (m,)
         Of each labelled set the codes and the MOS, higher is better.
-    ladders : Tensor, (l, L, C), optional
-        Codes of L versions of an image, best first: certain orders, which stand in for labels.
+    ladders : Tensor, (l, 1 + FINE_STEPS + RUINS, C), optional
+        Codes of certain orders, see `distortions.certain_order`.
     """
 
     results: Tensor
@@ -63,9 +62,11 @@ def train_rectifier(
 ) -> None:
     """Train h_θ by Eq. (6): labelled loss + λ₂ · group loss, every pair of methods in each step.
 
-    With `config.identity_weight`, plus that times mean((α − 1)² + β²) over all codes of the step.
+    Plus, where the config asks for them, the losses of certain orders, and the identity weight
+    times mean((α − 1)² + β²) over all codes of the step.
 
-    An epoch cuts a random order of the contents into groups of B. A training that was stopped goes
+    An epoch cuts a random order of the contents into groups of B; where they are fewer than a step
+    takes, it takes all in one group. A training that was stopped goes
     on from its last validation, and ends as it would have without the stop.
 
     Parameters
@@ -121,6 +122,7 @@ class _Part:
     items: Tensor
     codes: Tensor
     loss: Callable[[Tensor], Tensor]
+    weight: float
 
 
 class _Training:
@@ -144,15 +146,17 @@ class _Training:
         )
         contents = data.results.shape[1]
         self.contents = min(config.contents, contents)
-        self.groups = contents // self.contents
-        self.steps = config.epochs * self.groups
+        self.groups = min(config.groups, contents // self.contents)
+        self.steps_per_epoch = contents // (self.contents * self.groups)
+        self.steps = config.epochs * self.steps_per_epoch
         self.order = torch.empty(0, dtype=torch.long)  # of the contents, in this epoch
         self.generator = torch.Generator()
         self.generators = [self.generator, *_dropout_generators(self.device)]
         for generator in self.generators:
             generator.manual_seed(seed)
         self.mu = data.mu.to(self.device)
-        self.mos = [mos.to(self.device) for _, mos in data.labelled]
+        given = [levels_of(mos) if config.soft else mos for _, mos in data.labelled]
+        self.mos = [mos.to(self.device) for mos in given]
         items = torch.arange(data.held_out.shape[1]).expand(data.held_out.shape[:2])
         self._require_finite("held-out", items, data.held_out)
         self.held_out = self._read(data.held_out)
@@ -186,10 +190,11 @@ class _Training:
 
     def step(self, number: int) -> dict[str, float]:
         """One step of the optimizer; returns the losses by part."""
-        group = (number - 1) % self.groups
-        if group == 0:
+        place = (number - 1) % self.steps_per_epoch
+        if place == 0:
             self.order = torch.randperm(self.data.results.shape[1], generator=self.generator)
-        chosen = self.order[group * self.contents :][: self.contents]
+        taken = self.groups * self.contents
+        chosen = self.order[place * taken :][:taken]
         losses: dict[str, Tensor] = {}
         items = {"gradient": chosen, "identity": chosen}
         departures = []
@@ -197,18 +202,13 @@ class _Training:
             self._require_finite(part.name, part.items, part.codes, f"step {number}: ")
             quality, features = self._read(part.codes)
             alpha, beta = self.rectifier(features)
-            losses[part.name] = part.loss(alpha * quality + beta)
+            losses[part.name] = part.weight * part.loss(alpha * quality + beta)
             departures.append(((alpha - 1).square() + beta.square()).mean())
             items[part.name] = part.items
-        labelled = sum(loss for name, loss in losses.items() if name != "group")
         if self.config.identity_weight:
             losses["identity"] = self.config.identity_weight * torch.stack(departures).mean()
         self.optimizer.zero_grad()
-        (
-            self.config.labelled_weight * labelled
-            + self.config.group_weight * losses["group"]
-            + losses.get("identity", 0)
-        ).backward()
+        torch.stack([*losses.values()]).sum().backward()
         norm = nn.utils.clip_grad_norm_(self.rectifier.parameters(), 1.0)
         # Read together: on a GPU each reading waits for all that runs there.
         *values, slope = torch.stack([*losses.values(), norm]).tolist()
@@ -228,7 +228,7 @@ class _Training:
         """Group loss on held-out contents, each a group of its own; keeps the best state."""
         self.rectifier.eval()
         scores = self.rectifier.calibrate(*self.held_out)
-        value = group_loss(scores.T.unsqueeze(-1), self.mu).item()
+        value = group_loss(scores.T.unsqueeze(-1), self.mu, self.config.soft).item()
         self.rectifier.train()
         if not math.isfinite(value):
             raise SriqaError(f"{self.stage}: the loss on the held-out contents is {value}")
@@ -237,23 +237,35 @@ class _Training:
         return {"validation": value}
 
     def _parts(self, chosen: Tensor) -> Iterator[_Part]:
-        """Draw the terms of Eq. (6) for a group of contents."""
-        data, generator = self.data, self.generator
+        """Draw the terms of Eq. (6) for a step's contents, and its certain orders."""
+        data, config, generator = self.data, self.config, self.generator
         items = chosen.expand(len(data.results), -1)
         methods = torch.arange(len(data.results)).unsqueeze(1)
         codes = _drawn(data.results, (methods, items), generator)
-        yield _Part("group", items, codes, partial(group_loss, mu=self.mu))
-        if self.config.labelled_weight == 0:
-            return
-        for index, (cached, _) in enumerate(data.labelled):
-            items = torch.randperm(len(cached), generator=generator)[: self.config.labelled_batch]
-            mos = self.mos[index][items.to(self.device)]
-            codes = _drawn(cached, (items,), generator)
-            yield _Part(f"set {index + 1}", items, codes, partial(labelled_loss, mos=mos))
-        if data.ladders is not None:
-            items = torch.randint(len(data.ladders), (_LADDERS,), generator=generator)
+        yield _Part("group", items, codes, self._group_loss, config.group_weight)
+        if config.labelled_weight:
+            for index, (cached, _) in enumerate(data.labelled):
+                items = torch.randperm(len(cached), generator=generator)[: config.labelled_batch]
+                mos = self.mos[index][items.to(self.device)]
+                codes = _drawn(cached, (items,), generator)
+                loss = partial(labelled_loss, mos=mos, soft=config.soft)
+                yield _Part(f"set {index + 1}", items, codes, loss, config.labelled_weight)
+        if config.ladders and data.ladders is not None:
+            items = torch.randint(len(data.ladders), (config.ladders,), generator=generator)
             codes = data.ladders[items]
-            yield _Part("ladders", items.unsqueeze(1).expand(codes.shape[:2]), codes, order_loss)
+            items = items.unsqueeze(1).expand(codes.shape[:2])
+            yield _Part("ladders", items, codes, self._ladder_loss, 1.0)
+
+    def _group_loss(self, scores: Tensor) -> Tensor:
+        """Of calibrated scores (N, groups · B)."""
+        groups = scores.view(len(scores), -1, self.contents).transpose(0, 1)
+        return group_loss(groups, self.mu, self.config.soft)
+
+    def _ladder_loss(self, scores: Tensor) -> Tensor:
+        """Of calibrated scores (l, versions)."""
+        ordered, ruins = scores[:, : 1 + FINE_STEPS], scores[:, 1 + FINE_STEPS :]
+        fine, ruin = order_loss(ordered), above_loss(ordered[:, 0], ruins)
+        return self.config.fine_weight * fine + self.config.ruin_weight * ruin
 
     @torch.no_grad()
     def _read(self, codes: Tensor) -> tuple[Tensor, Tensor]:

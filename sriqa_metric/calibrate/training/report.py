@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...files import write_text
@@ -18,7 +19,8 @@ FIGURES = {
     "image_pairs": "image pairs",
     "unseen_pairs": "unseen method pairs",
     "unseen_image_pairs": "unseen image pairs",
-    "severity": "severity",
+    "severity": "severity, photos",
+    "severity_sr": "severity, SR",
     "trace": "rises by WebP",
 }
 """Name in `report.json` -> column in tables; figures of labelled sets carry their own name."""
@@ -30,6 +32,7 @@ def write_run_report(
     data: Data,
     base: str,
     figures: dict[str, dict[str, float]],
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the report of a run; `report.json` comes last, and says that the run is finished.
 
@@ -42,6 +45,8 @@ def write_run_report(
         Weights id of the metric that was calibrated.
     figures : dict
         Variant -> named figures.
+    notes : sequence of str
+        What has to be said of the figures.
     """
     for labelled in data.labelled:
         write_splits(folder.path / f"splits-{labelled.name}.csv", labelled)
@@ -55,6 +60,8 @@ def write_run_report(
         "",
         *figure_table(figures),
         "",
+        *(f"Note: {note}." for note in notes),
+        *[""] * bool(notes),
         "Settings are in config.json, package versions in versions.json, losses in log.csv.",
         *(["", "![Losses](curves.png)"] if curves else []),
         "",
@@ -66,6 +73,7 @@ def write_run_report(
         "held_contents": data.held_contents,
         "held_methods": config.validation.methods,
         "figures": figures,
+        "notes": list(notes),
     }
     write_text(folder.path / "report.json", json.dumps(report, indent=1) + "\n")
 

@@ -16,16 +16,14 @@ from ...weights.format import save_weights
 from ...weights.load import load_source
 from ..config import RunConfig
 from ..data.splits import Data, read_data, record
-from ..features.extract import ladder_codes
 from ..features.store import FeatureStore
-from ..statistics import srcc
+from .code_batches import order_codes
 from .rectifier import StageTwoData, train_rectifier
 from .report import write_run_report
 from .run_folder import RunFolder
-from .validation import HeldOut
+from .validation import HeldOut, label_figures
 
-_LEVELS = 3
-_LADDERS = 300  # photos, and as many SR results
+_LADDERS = 500  # of photos, and as many of SR results
 
 
 def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, dict[str, float]]:
@@ -57,17 +55,7 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
             config, metric, Path(config.data.features or folder.path / "features")
         )
         evaluation = HeldOut(metric, data, config.seed)
-        trained = [data.full.methods.index(name) for name in data.train.methods]
-        stage_two = StageTwoData(
-            results=_result_codes(store, data),
-            mu=torch.as_tensor(data.train.mu, dtype=torch.float32),
-            held_out=evaluation.results[trained],
-            labelled=tuple(
-                (store.codes(labelled.paths), torch.as_tensor(labelled.mos, dtype=torch.float32))
-                for labelled in data.labelled_training
-            ),
-            ladders=None if data.labelled else _ladder_codes(config, metric, data),
-        )
+        stage_two = stage_two_data(config, metric, data, store, evaluation)
         rectifier = _rectifier(config, metric)
         train_rectifier(
             rectifier, metric.quality_model, stage_two, config.rectifier, config.seed, folder
@@ -76,14 +64,15 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
             metric.name, metric.quality_model, rectifier, metric.policy
         ).to(device)
         figures = {
-            name: evaluation.figures(each) | _label_figures(store, each, data)
+            name: evaluation.figures(each)
+            | label_figures(each, data, lambda paths: store.codes(paths)[:, 0])
             for name, each in (("quality model", metric), ("calibrated", calibrated))
         }
         settings = {key: value for key, value in config.to_dict().items() if key != "data"}
         described: dict[str, Any] = {"training_data": record(config, data), "settings": settings}
         described["base"] = {"weights": metric.weights_id}
         save_weights(output / "weights.safetensors", calibrated, described)
-        write_run_report(folder, config, data, metric.weights_id, figures)
+        write_run_report(folder, config, data, metric.weights_id, figures, evaluation.notes)
     return figures
 
 
@@ -127,33 +116,39 @@ def _result_codes(store: FeatureStore, data: Data) -> Tensor:
     return codes.view(len(data.train.methods), len(data.train.contents), *codes.shape[1:])
 
 
-def _ladder_codes(config: RunConfig, metric: CalibratedMetric, data: Data) -> Tensor:
-    """Certain orders, which stand in for labels: on photos where there are any, and on results."""
-    generator = torch.Generator().manual_seed(config.seed)
-
-    def some(pool: Sequence[Path]) -> list[Path]:
-        return [pool[i] for i in torch.randperm(len(pool), generator=generator)[:_LADDERS].tolist()]
-
-    pools = [(some(data.photos), False)] if data.photos else []
-    return torch.cat(
-        [
-            ladder_codes(metric, chosen, _LEVELS, on_sr, config.seed)
-            for chosen, on_sr in [*pools, (some(_result_files(data)), True)]
-        ]
+def stage_two_data(
+    config: RunConfig,
+    metric: CalibratedMetric,
+    data: Data,
+    store: FeatureStore,
+    evaluation: HeldOut,
+) -> StageTwoData:
+    """The codes that a rectifier is trained on."""
+    trained = [data.full.methods.index(name) for name in data.train.methods]
+    return StageTwoData(
+        results=_result_codes(store, data),
+        mu=torch.as_tensor(data.train.mu, dtype=torch.float32),
+        held_out=evaluation.results[trained],
+        labelled=tuple(
+            (store.codes(labelled.paths), torch.as_tensor(labelled.mos, dtype=torch.float32))
+            for labelled in data.labelled_training
+        ),
+        ladders=_ladder_codes(config, metric, data) if config.rectifier.ladders else None,
     )
+
+
+def _ladder_codes(config: RunConfig, metric: CalibratedMetric, data: Data) -> Tensor:
+    """Certain orders of photos, where there are any, and of SR results."""
+    generator = torch.Generator().manual_seed(config.seed)
+    pools: list[tuple[Sequence[Path], bool]] = [(data.photos, False)] if data.photos else []
+    found = []
+    for pool, on_sr in [*pools, (_result_files(data), True)]:
+        order = torch.randperm(len(pool), generator=generator)[:_LADDERS].tolist()
+        found.append(order_codes(metric, [pool[i] for i in order], on_sr, config.seed))
+    return torch.cat(found)
 
 
 def _rectifier(config: RunConfig, metric: CalibratedMetric) -> Rectifier:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         return Rectifier(metric.quality_model.feature_dim).to(metric.device)
-
-
-def _label_figures(store: FeatureStore, metric: CalibratedMetric, data: Data) -> dict[str, float]:
-    """SRCC with MOS on the validation part of every labelled set."""
-    found = {}
-    for labelled in data.labelled_validation:
-        with torch.inference_mode():
-            scores = metric.read(store.codes(labelled.paths)[:, 0].to(metric.device))
-        found[f"SRCC {labelled.name}"] = srcc(scores.cpu().numpy(), labelled.mos)
-    return found

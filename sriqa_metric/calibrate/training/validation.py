@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +15,13 @@ from ...metric import CalibratedMetric
 from ..data.distortions import recompressed
 from ..data.sr_results import pixels
 from ..features.extract import image_codes, ladder_codes, sr_codes
-from ..statistics import image_pairs_right, method_srcc, pairs_right, severity_right
+from ..statistics import image_pairs_right, method_srcc, pairs_right, severity_right, srcc
 
 if TYPE_CHECKING:
     from ..data.splits import Data
 
 _LEVELS = 4
+_SR_LADDERS = 300
 _TRACE_QUALITY = 90  # WebP quality that the pristine photos of a collection went through
 
 
@@ -35,14 +39,23 @@ class HeldOut:
 
     def __init__(self, metric: CalibratedMetric, data: Data, seed: int) -> None:
         self.mu = data.full.mu
+        pairs = sum(a != b for a, b in combinations(self.mu, 2))
+        counted = ((len(data.held_contents), "contents", 10), (pairs, "pairs of methods", 3))
+        self.notes = tuple(
+            f"held out are {number} {things}: fewer than {least} tell little of what is new"
+            for number, things, least in counted
+            if number < least
+        )
         held = data.held(data.full.methods)
         self.unseen = {i for i, m in enumerate(held.methods) if m not in data.train.methods}
         self.results = sr_codes(metric, held, metric.policy)
-        self.ladders = (
-            ladder_codes(metric, data.held_photos, _LEVELS, on_sr=False, seed=seed)
-            if data.held_photos
-            else None
-        )
+        self.ladders = {}
+        if data.held_photos:
+            self.ladders["severity"] = ladder_codes(
+                metric, data.held_photos, _LEVELS, on_sr=False, seed=seed
+            )
+        results = [held.paths[m, c] for c in held.contents for m in held.methods][:_SR_LADDERS]
+        self.ladders["severity_sr"] = ladder_codes(metric, results, _LEVELS, on_sr=True, seed=seed)
         compressed = [
             recompressed(pixels(path), "WEBP", _TRACE_QUALITY)
             for method in held.methods
@@ -56,25 +69,43 @@ class HeldOut:
         Returns
         -------
         dict
-            `srcc`, `pairs`, `image_pairs`: on held-out contents, all methods; `unseen_pairs`,
+            `srcc` (where `notes` has nothing against it), `pairs`, `image_pairs`: on held-out
+            contents, all methods; `unseen_pairs`,
             `unseen_image_pairs`: pairs with at least one method that was not trained on;
-            `severity`: ladders on held-out photos, if any; `trace`: share of SR results whose
+            `severity`, `severity_sr`: ladders on held-out photos, if any, and on SR results of
+            held-out contents; `trace`: share of SR results whose
             score rises when they are compressed as pristine photos were (0.5 is chance, above it
             is a leak).
         """
         scores = _scores(metric, self.results)
-        found = {
-            "srcc": method_srcc(scores, self.mu),
-            "pairs": pairs_right(scores, self.mu),
-            "image_pairs": image_pairs_right(scores, self.mu),
-        }
+        found = {} if self.notes else {"srcc": method_srcc(scores, self.mu)}
+        found["pairs"] = pairs_right(scores, self.mu)
+        found["image_pairs"] = image_pairs_right(scores, self.mu)
         if self.unseen:
             found["unseen_pairs"] = pairs_right(scores, self.mu, self.unseen)
             found["unseen_image_pairs"] = image_pairs_right(scores, self.mu, self.unseen)
-        if self.ladders is not None:
-            found["severity"] = severity_right(_scores(metric, self.ladders))
+        for name, ladders in self.ladders.items():
+            found[name] = severity_right(_scores(metric, ladders))
         found["trace"] = float((_scores(metric, self.traced) > scores).mean())
         return found
+
+
+def label_figures(
+    metric: CalibratedMetric, data: Data, codes_of: Callable[[Sequence[Path]], Tensor]
+) -> dict[str, float]:
+    """SRCC with MOS on the validation part of every labelled set.
+
+    Parameters
+    ----------
+    metric : CalibratedMetric
+    data : Data
+    codes_of : callable
+        Files -> codes (n, C) of their test crops.
+    """
+    return {
+        f"SRCC {labelled.name}": srcc(_scores(metric, codes_of(labelled.paths)), labelled.mos)
+        for labelled in data.labelled_validation
+    }
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 import pytest
 
 from sriqa_metric.calibrate.data.sr_results import read_sr_results
+from sriqa_metric.calibrate.training.crop_batches import Sources
 from sriqa_metric.calibrate.training.run_folder import RunFolder
 from tests.calibrate.planted import planted
 
@@ -15,7 +16,7 @@ def sets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validation(tmp_path_factory):
-    return [planted(tmp_path_factory.mktemp("validation"), "held", 8, side=224)]
+    return Sources((planted(tmp_path_factory.mktemp("validation"), "held", 8, side=224),))
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_processes_share_a_pass(sets):
     both = [CropBatches(Sources(tuple(sets)), SMALL, 0, 224, process, 2) for process in (0, 1)]
     assert [batches.steps_per_epoch for batches in both] == [1, 1]
     assert not set(drawn(both[0], 1)[0]) & set(drawn(both[1], 1)[0])
-    crops = [batch_of(batches).crops for batches in both]
+    crops = [batch_of(batches).images for batches in both]
     assert (crops[0] != crops[1]).any()
 
 
@@ -54,10 +54,10 @@ def test_a_batch_depends_on_seed_and_step_alone(sets, sr):
     batches = CropBatches(Sources(tuple(sets), sr), config, 3, 224)
     ahead = list(batches.stream(range(1, 4), workers=3))
     late = batch_of(batches, 3)
-    assert ahead[2].crops.shape == (4 + 4 + 2 * 3, 2, 224, 224, 3)
+    assert ahead[2].images.shape == (4 + 4 + 2 * 3, 2, 224, 224, 3)
     assert ahead[2].files == late.files
-    assert (ahead[2].crops == late.crops).all()
-    assert (ahead[1].crops != late.crops).any()
+    assert (ahead[2].images == late.images).all()
+    assert (ahead[1].images != late.images).any()
     other = batch_of(CropBatches(Sources(tuple(sets), sr), config, 4, 224), 3)
     assert other.files != late.files
     assert late.files[8:11] == tuple(sr.paths[m, late.files[8].stem] for m in sr.methods)

@@ -30,7 +30,7 @@ def data():
     results[..., 1] += mu[:, None, None]
     mos = torch.rand(50, generator=generator)
     labelled = ((torch.randn(50, 3, WIDTH, generator=generator), mos),)
-    ladders = torch.randn(9, 3, WIDTH, generator=generator)
+    ladders = torch.randn(9, 7, WIDTH, generator=generator)
     return StageTwoData(results[:, :30], mu, results[:, 30:, 0], labelled, ladders)
 
 
@@ -39,7 +39,7 @@ def train(data, folder, device, dropout=0.1):
         torch.manual_seed(0)
         rectifier = Rectifier(WIDTH).to(device)
     rectifier.dropout.p = dropout
-    config = RectifierConfig(epochs=6, contents=10, labelled_batch=20, validate_every=4)
+    config = RectifierConfig(epochs=6, contents=10, labelled_batch=20, validate_every=4, ladders=8)
     train_rectifier(rectifier, Reader(), data, config, 0, folder)
     return rectifier
 

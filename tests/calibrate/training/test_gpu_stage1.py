@@ -27,7 +27,7 @@ def sets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validation(tmp_path_factory):
-    return [planted(tmp_path_factory.mktemp("validation"), "held", 8)]
+    return Sources((planted(tmp_path_factory.mktemp("validation"), "held", 8),))
 
 
 def clip():

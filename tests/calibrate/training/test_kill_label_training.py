@@ -32,7 +32,7 @@ def run(path):
     torch.set_num_threads(1)
     label_training._SAVE_EVERY = 3
     sets = [planted(path.parent, "one", 11), planted(path.parent, "two", 6)]
-    validation = [planted(path.parent, "held", 4)]
+    validation = Sources((planted(path.parent, "held", 4),))
     model = tiny()
     with RunFolder(path, {}) as folder:
         train_on_labels(
@@ -134,7 +134,7 @@ def several(path):
     sets = [planted(path, "one", 13), planted(path, "two", 6)]
     return (
         Sources(tuple(sets)),
-        [planted(path, "held", 5)],
+        Sources((planted(path, "held", 5),)),
         replace(SMALL, epochs=2, crops=1, batch=3),
         7,
     )
@@ -169,7 +169,7 @@ def test_two_processes_step_by_the_mean_of_their_gradients_and_go_on_after_a_kil
         optimizer.param_groups[0]["lr"] = learning_rate(step, 2 * config.period, config.lr)
         optimizer.zero_grad()
         for batch in batches:
-            flat = torch.from_numpy(batch.crops[:, 0]).permute(0, 3, 1, 2) / 255
+            flat = torch.from_numpy(batch.images[:, 0]).permute(0, 3, 1, 2) / 255
             scores = scorer(flat, [1] * len(flat))  # a crop each
             for labelled, rows, part in zip(sets, batch.rows, scores.split(3), strict=True):
                 loss = labelled_loss(part, torch.from_numpy(labelled.mos[rows]).float())
@@ -180,8 +180,8 @@ def test_two_processes_step_by_the_mean_of_their_gradients_and_go_on_after_a_kil
     for state in states:
         model.load_state_dict(state)
         judged = CalibratedMetric("tiny", copy.deepcopy(model), None, CropPolicy())
-        scores = np.array(judged.score(list(validation[0].paths)))
-        values.append(srcc(scores, validation[0].mos))
+        scores = np.array(judged.score(list(validation.labelled[0].paths)))
+        values.append(srcc(scores, validation.labelled[0].mos))
     best = states[int(np.argmax(values))]
     logged = [float(row[3]) for row in log_of(tmp_path / "run") if row[2] == "validation"]
     assert logged == pytest.approx(values, abs=1e-5)

@@ -42,10 +42,12 @@ def train(folder: Path, epochs: int = 10) -> None:
         mu=torch.arange(4.0),
         held_out=torch.randn(4, 5, WIDTH),
         labelled=((torch.randn(30, 3, WIDTH), torch.rand(30)),),
-        ladders=torch.randn(9, 3, WIDTH),
+        ladders=torch.randn(9, 7, WIDTH),
     )
     rectifier = Rectifier(WIDTH)
-    config = RectifierConfig(epochs=epochs, contents=7, labelled_batch=6, validate_every=4, lr=0.01)
+    config = RectifierConfig(
+        epochs=epochs, contents=7, labelled_batch=6, validate_every=4, lr=0.01, ladders=8
+    )
     with RunFolder(folder, {}) as run:
         train_rectifier(rectifier, Reader(), data, config, 0, run)
     ends = [parameter.numpy().tobytes() for parameter in rectifier.parameters()]

@@ -41,7 +41,7 @@ def test_learning_rate_falls_along_half_a_cosine_and_starts_over():
 def test_scores_in_training_are_those_of_the_metric(validation):
     model = tiny()
     metric = CalibratedMetric("tiny", model, None, CropPolicy())
-    path = validation[0].paths[0]
+    path = validation.labelled[0].paths[0]
     crops = read_crops(read_image(path), metric.policy)
     scores = CropScorer(model, SMALL)(crops, [len(crops)])
     assert scores.item() == pytest.approx(metric.score(path), abs=1e-6)
@@ -57,7 +57,7 @@ def test_losses_are_means_over_the_pairs_within_each_set_and_among_methods(sets,
     config = replace(SMALL, contents=2, group_weight=0.25)
     training, batch = training_of(sets, config, sr=sr)
     with torch.no_grad():
-        scores = scored(training, batch.crops)
+        scores = scored(training, batch.images)
     found = training.step(1, batch)
     start = 0
     for labelled, rows in zip(sets, batch.rows, strict=True):
@@ -83,7 +83,7 @@ def test_certain_orders_are_learnt_beside_the_labels(sets, sr):
     config = replace(SMALL, photo_ladders=2, sr_ladders=1, fine_weight=0.5, ruin_weight=0.25)
     training, batch = training_of(sets, config, sr=sr, photos=photos)
     assert batch.ladders.shape == (3, 1 + FINE_STEPS + RUINS, 224, 224, 3)
-    assert len(batch.files) == len(batch.crops) + 3
+    assert len(batch.files) == len(batch.images) + 3
     assert set(batch.files[8:10]) < set(photos)
     with torch.no_grad():
         alone = [scored(training, ladder[:, None]) for ladder in batch.ladders]
@@ -162,7 +162,7 @@ def test_bf16_keeps_weights_and_scores_in_float32(sets):
     losses, scores = [], []
     for precision in ("fp32", "bf16"):
         training, batch = training_of(sets, replace(SMALL, precision=precision))
-        scores.append(scored(training, batch.crops).detach())
+        scores.append(scored(training, batch.images).detach())
         losses.append(training.step(1, batch)["one"])
         states = training.optimizer.state.values()
         tensors = [*training.model.parameters(), *(state["exp_avg"] for state in states)]

@@ -80,16 +80,22 @@ def test_training_learns_a_planted_order_and_leaves_the_model_frozen(sets, valid
     assert max(values) > 0.95 > values[0] + 0.1
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
-    scores = CalibratedMetric("tiny", model, None, CropPolicy()).score(list(validation[0].paths))
-    assert srcc(np.array(scores), validation[0].mos) == pytest.approx(max(values), abs=1e-6)
+    scores = CalibratedMetric("tiny", model, None, CropPolicy()).score(
+        list(validation.labelled[0].paths)
+    )
+    assert srcc(np.array(scores), validation.labelled[0].mos) == pytest.approx(
+        max(values), abs=1e-6
+    )
 
 
 def test_the_best_state_is_kept_not_the_last(sets, validation, folder, monkeypatch):
     states, values = [], iter([0.3, 0.8, 0.8, -0.2])
 
-    def judge(training, metric, labelled):
+    mos = validation.labelled[0].mos
+
+    def judge(training, metric, paths):
         states.append({n: t.clone() for n, t in metric.quality_model.state_dict().items()})
-        order = np.argsort(np.argsort(labelled.mos))
+        order = np.argsort(np.argsort(mos))
         value = next(values)
         return order if value == 0.8 else order * value + np.roll(order, 3)
 
@@ -115,17 +121,19 @@ def test_equal_scores_count_as_no_correlation(sets, validation, folder):
 
 def test_model_four_trains_by_the_ranking_of_methods_too(sets, validation, sr, folder):
     config = replace(SMALL, contents=3, epochs=1)
-    train_on_labels(
-        tiny(), Sources(tuple(sets), sr), validation, config, 0, folder, CPU, stage="joint"
-    )
+    held = replace(validation, sr=sr)
+    train_on_labels(tiny(), Sources(tuple(sets), sr), held, config, 0, folder, CPU, stage="joint")
     assert len(logged(folder, "group")) == 2
+    pairs, alone = logged(folder, "image pairs"), logged(folder, "held srcc")
+    assert logged(folder, "validation") == pytest.approx(np.mean([pairs, alone], axis=0), abs=1e-5)
+    assert all(0 <= value <= 1 for value in pairs)
     assert (folder.path / "joint.checkpoint").exists()
 
 
 def test_no_epochs_change_nothing_and_ask_for_nothing(folder):
     model = tiny()
     before = model.conv.weight.clone()
-    train_on_labels(model, Sources(), [], LabelsConfig(), 0, folder, CPU)
+    train_on_labels(model, Sources(), Sources(), LabelsConfig(), 0, folder, CPU)
     assert torch.equal(model.conv.weight, before)
     assert not (folder.path / "log.csv").exists()
 
@@ -151,7 +159,7 @@ def test_sets_that_give_no_pairs_are_refused(sets, validation, folder):
     one = sets[0].select(np.arange(11) == 0)
     for found, held, message in (
         ([], validation, "no labelled images to train on; set data.labelled"),
-        (sets, [], "no labelled images to choose the best state on"),
+        (sets, Sources(), "no labelled images to choose the best state on"),
         ([one], validation, "one: 1 images; pairs need two"),
     ):
         with pytest.raises(SriqaError, match=message):

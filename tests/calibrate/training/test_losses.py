@@ -1,5 +1,6 @@
 import itertools
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from sriqa_metric.calibrate.training.losses import (
     fidelity,
     group_loss,
     labelled_loss,
+    levels_of,
     order_loss,
+    pair_targets,
     preference,
-    ranking_target,
 )
 from sriqa_metric.models.rectifier import Rectifier
 
@@ -106,8 +108,27 @@ def test_fidelity_is_zero_exactly_where_prediction_and_label_agree():
 
 
 def test_labels_of_equal_methods_are_a_half():
-    target = ranking_target(torch.tensor([2.0, 1.0, 1.0]))
-    assert target.tolist() == [[0.5, 1, 1], [0, 0.5, 0.5], [0, 0.5, 0.5]]
+    assert pair_targets(torch.tensor([2.0, 1.0, 1.0])).tolist() == [1, 1, 0.5]
+    assert pair_targets(torch.tensor([0.0, 1.0, 1.0])).tolist() == [0, 0, 0.5]
+
+
+def test_soft_labels_tell_how_far_two_are_apart():
+    values = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
+    normal = NormalDist()
+    assert pair_targets(values, soft=True).tolist() == pytest.approx(
+        [normal.cdf(1 / 2**0.5)] * 2 + [0.5], abs=1e-12
+    )
+    assert group_loss(values[:, None] + 5, values, soft=True).item() == pytest.approx(0, abs=1e-9)
+    assert group_loss(values[:, None] + 5, values).item() > 0.05
+    assert labelled_loss(values, values, soft=True).item() == pytest.approx(0, abs=1e-9)
+    further = labelled_loss(3 * values, values, soft=True)
+    assert further > labelled_loss(1.1 * values, values, soft=True)
+
+
+def test_mos_of_any_unit_become_five_levels():
+    assert levels_of(torch.tensor([20.0, 60.0, 100.0])).tolist() == [1, 3, 5]
+    assert levels_of(torch.tensor([0.0, 0.25, 1.0])).tolist() == [1, 2, 5]
+    assert levels_of(torch.tensor([7.0, 7.0])).tolist() == [3, 3]
 
 
 def test_order_loss_prefers_the_right_order():

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from sriqa_metric.calibrate.config import RectifierConfig
+from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
 from sriqa_metric.calibrate.statistics import pairs_right
-from sriqa_metric.calibrate.training.losses import group_loss, order_loss
+from sriqa_metric.calibrate.training.losses import group_loss, levels_of, preference
 from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
 from sriqa_metric.errors import SriqaError
@@ -66,8 +67,8 @@ def world():
     codes = torch.randn(METHODS, 40, WIDTH, generator=generator) * 0.3
     codes[..., 0] += mu[[3, 5, 1, 0, 4, 2], None]  # planted bias
     codes[..., 1] += 2 * mu[:, None]
-    ladders = torch.zeros(20, 3, WIDTH)
-    ladders[..., 0] = torch.tensor([1.0, 0.0, -1.0])
+    ladders = torch.zeros(20, 1 + FINE_STEPS + RUINS, WIDTH)
+    ladders[..., 0] = torch.linspace(1, -1, 1 + FINE_STEPS + RUINS)
     return StageTwoData(codes[:, :30].unsqueeze(2), mu, codes[:, 30:], ladders=ladders)
 
 
@@ -83,7 +84,7 @@ def drawn():
         for m, k in ((9, 3), (7, 1))
     )
     held_out = torch.randn(3, 4, WIDTH, generator=generator)
-    ladders = torch.randn(5, 3, WIDTH, generator=generator)
+    ladders = torch.randn(5, 1 + FINE_STEPS + RUINS, WIDTH, generator=generator)
     return StageTwoData(results, torch.tensor([1.0, 0.0, 0.0]), held_out, labelled, ladders)
 
 
@@ -153,29 +154,6 @@ def test_training_starts_from_the_quality_model_exactly(world):
     assert folder.losses[1]["group"] == group_loss(world.results[:, chosen, 0, 0], world.mu)
 
 
-def test_steps_are_those_that_the_bundled_weights_were_made_with(world):
-    """One group an epoch, test crops, ladders: a plain loop ends at the same bits."""
-    torch.manual_seed(0)
-    expected = Rectifier(WIDTH)
-    optimizer = torch.optim.AdamW(expected.parameters(), lr=1e-3, weight_decay=1e-3)
-    generator = torch.Generator().manual_seed(5)
-    torch.manual_seed(5)
-    for _ in range(20):
-        chosen = torch.randperm(30, generator=generator)[:16]
-        picked = torch.randint(20, (64,), generator=generator)
-        codes, ladders = world.results[:, chosen, 0], world.ladders[picked]
-        group = group_loss(expected.calibrate(codes[..., 0], codes), world.mu)
-        order = order_loss(expected.calibrate(ladders[..., 0], ladders))
-        optimizer.zero_grad()
-        (order + 0.5 * group).backward()
-        nn.utils.clip_grad_norm_(expected.parameters(), 1.0)
-        optimizer.step()
-    folder = Memory()
-    train(world, folder, seed=5, epochs=20, group_weight=0.5)
-    for name, tensor in expected.state_dict().items():
-        assert torch.equal(folder.states[20]["rectifier"][name], tensor)
-
-
 def phi(x):
     return (1 + torch.erf(x / math.sqrt(2))) / 2
 
@@ -204,6 +182,7 @@ def test_a_step_equals_equation_six_image_by_image(drawn):
     nn.init.normal_(rectifier.out.weight, std=0.1)
     initial = [p.detach().clone().requires_grad_() for p in rectifier.parameters()]
     settings = {"contents": 4, "labelled_batch": 5, "labelled_weight": 0.3, "group_weight": 0.7}
+    settings |= {"ladders": 6, "fine_weight": 0.2, "ruin_weight": 0.1}
     folder = Memory()
     config = RectifierConfig(epochs=1, validate_every=1, **settings)
     train_rectifier(rectifier, Biased(), data, config, 3, folder)
@@ -233,19 +212,59 @@ def test_a_step_equals_equation_six_image_by_image(drawn):
         draw = torch.randint(1, 3, (5,), generator=generator) if k == 0 else [0] * 5
         scores = [score(codes[i, v]) for i, v in zip(picked, draw, strict=True)]
         literal[f"set {k + 1}"] = pairs(scores, mos[picked])
-    picked = torch.randint(5, (64,), generator=generator)
-    each = [pairs([score(code) for code in data.ladders[i]], [3, 2, 1]) for i in picked]
-    literal["ladders"] = sum(each) / 64
+    picked = torch.randint(5, (6,), generator=generator)
+    literal["ladders"] = 0
+    for order in picked:
+        best, *rest = [score(code) for code in data.ladders[order]]
+        fine = pairs([best, *rest[:FINE_STEPS]], list(range(1 + FINE_STEPS, 0, -1)))
+        ruin = sum(literal_fidelity(1.0, best - worse) for worse in rest[FINE_STEPS:]) / RUINS
+        literal["ladders"] += (0.2 * fine + 0.1 * ruin) / 6
 
+    weights = {"group": 0.7, "set 1": 0.3, "set 2": 0.3, "ladders": 1.0}
     for name, loss in literal.items():
-        assert folder.losses[1][name] == pytest.approx(loss.item(), abs=1e-10)
-    total = 0.7 * literal["group"] + 0.3 * (sum(literal.values()) - literal["group"])
+        assert folder.losses[1][name] == pytest.approx(weights[name] * loss.item(), abs=1e-10)
+    total = sum(weights[name] * loss for name, loss in literal.items())
     gradients = torch.autograd.grad(total, initial)
     norm = torch.cat([g.flatten() for g in gradients]).norm()
     moments = folder.states[1]["optimizer"]["state"]
     for index, gradient in enumerate(gradients):
         seen = moments[index]["exp_avg"] / 0.1
         assert torch.allclose(seen, gradient / max(1.0, norm + 1e-6), atol=1e-10, rtol=1e-10)
+
+
+def test_groups_of_a_step_are_compared_each_on_its_own(world):
+    folder = Memory()
+    train(world, folder, epochs=1, validate_every=1, contents=2, groups=3)
+    assert max(folder.losses) == 30 // 6
+    chosen = torch.randperm(30, generator=torch.Generator().manual_seed(0))[:6]
+    quality = world.results[:, chosen, 0, 0]
+    each = [group_loss(quality[:, i : i + 2], world.mu) for i in (0, 2, 4)]
+    assert folder.losses[1]["group"] == pytest.approx(torch.stack(each).mean().item(), abs=1e-6)
+
+
+def test_soft_labels_are_reached_by_scores_that_lie_as_far_apart(drawn):
+    """Of MOS in levels, and of the ranking as it is."""
+    folder = Memory()
+    train(drawn, folder, epochs=1, validate_every=1, contents=1, soft=True, labelled_batch=9)
+    generator = torch.Generator().manual_seed(0)
+    content = torch.randperm(11, generator=generator)[:1]
+    draws = torch.randint(1, 3, (3, 1), generator=generator)
+    scores = drawn.results[torch.arange(3), content, draws[:, 0], 0]
+
+    def literal(values, scores):
+        pairs = itertools.combinations(range(len(values)), 2)
+        losses = [
+            literal_fidelity(preference(values[i] - values[j]), scores[i] - scores[j])
+            for i, j in pairs
+        ]
+        return sum(losses).item() / len(losses)
+
+    assert folder.losses[1]["group"] == pytest.approx(literal(drawn.mu, scores), abs=1e-6)
+    codes, mos = drawn.labelled[0]
+    picked = torch.randperm(9, generator=generator)
+    draw = torch.randint(1, 3, (9,), generator=generator)
+    expected = literal(levels_of(mos.float())[picked], codes[picked, draw, 0])
+    assert folder.losses[1]["set 1"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_epoch_takes_each_content_once_with_random_draws(drawn):
@@ -382,7 +401,7 @@ def test_codes_that_are_not_finite_are_named(drawn, place, message, value):
     }
     broken[place].fill_(value)
     with pytest.raises(SriqaError, match=message):
-        train(drawn, contents=5, epochs=4)
+        train(drawn, contents=5, epochs=4, ladders=64)
 
 
 def test_a_loss_that_is_not_finite_is_named(drawn):

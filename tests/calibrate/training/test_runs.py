@@ -10,6 +10,7 @@ import torch
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
 from sriqa_metric.calibrate.pipelines import adapted
+from sriqa_metric.calibrate.training.pretrained import imagenet_encoder
 from sriqa_metric.calibrate.training.quality_runs import train_quality_model
 from sriqa_metric.calibrate.training.runs import train
 from sriqa_metric.errors import SriqaError
@@ -20,20 +21,22 @@ SMALL = [
     "validation.contents=2",
     "validation.photos=2",
     'validation.methods=["soft"]',
-    "quality_model.prior_steps=30",
-    "quality_model.steps=2",
-    "quality_model.crop=64",
-    "quality_model.contents=2",
-    "quality_model.photo_ladders=1",
-    "quality_model.sr_ladders=1",
+    "labels.epochs=3",
+    "labels.batch=6",
+    "labels.draws=2",
+    "labels.crops=1",
+    "labels.groups=2",
+    "labels.photo_ladders=2",
+    "labels.sr_ladders=1",
     "rectifier.epochs=20",
+    "rectifier.ladders=4",
 ]
 
 
 @pytest.fixture(scope="module")
 def settings(made_data):
     places = [f"data.sr={made_data / 'sr'}", f"data.photos={made_data / 'photos'}"]
-    return [*places, *SMALL]
+    return [*places, f'data.labelled=["mos={made_data / "rated"}"]', *SMALL]
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,16 @@ def test_stage_one_leaves_a_quality_model_whose_rectifier_changes_nothing(qualit
     calibrated = metric.score(picture)
     metric.rectifier = None
     assert metric.score(picture) == pytest.approx(calibrated, abs=1e-6)
+    assert 1 <= calibrated <= 5
     figures = json.loads((quality / "report.json").read_text())["figures"]
-    assert list(figures) == ["prior", "quality model"]
-    assert figures["prior"]["severity"] > 0.7
+    assert list(figures) == ["quality model"]
+    assert figures["quality model"]["severity"] > 0.6
+
+
+def test_the_encoder_of_sriqa_lite_is_that_of_imagenet(quality):
+    tensors = read_file(quality / "weights.safetensors").tensors
+    for name, tensor in imagenet_encoder().state_dict().items():
+        assert torch.equal(tensors[f"quality_model.encoder.{name}"], tensor.half())
 
 
 def test_stage_two_leaves_weights_that_score(run, quality, picture):
@@ -76,15 +86,23 @@ def test_stage_two_leaves_weights_that_score(run, quality, picture):
 
 
 def test_a_run_tells_its_settings_losses_and_figures(run, quality):
-    assert json.loads((quality / "config.json").read_text())["quality_model"]["steps"] == 2
-    for folder, stages in ((quality, {"prior", "fine-tune"}), (run, {"rectifier"})):
+    assert json.loads((quality / "config.json").read_text())["labels"]["epochs"] == 3
+    for folder, stages in ((quality, {"labels"}), (run, {"rectifier"})):
         with (folder / "log.csv").open() as stream:
             assert {row["stage"] for row in csv.DictReader(stream)} == stages
         assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     figures = json.loads((run / "report.json").read_text())["figures"]
     assert list(figures) == ["quality model", "calibrated"]
-    assert {"srcc", "unseen_pairs", "trace"} <= set(figures["calibrated"])
+    assert {"unseen_pairs", "trace", "severity_sr", "SRCC rated"} <= set(figures["calibrated"])
     assert "| calibrated |" in (run / "report.md").read_text()
+
+
+def test_too_few_held_out_are_told_in_words_and_not_as_a_correlation(run):
+    report = json.loads((run / "report.json").read_text())
+    told = "held out are 2 contents: fewer than 10 tell little of what is new"
+    assert report["notes"] == [told]
+    assert f"Note: {told}." in (run / "report.md").read_text()
+    assert "srcc" not in report["figures"]["calibrated"]
 
 
 def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
@@ -95,13 +113,12 @@ def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
         train(stage_two, tmp_path, CPU)
 
 
-@pytest.mark.parametrize("kept", [("prior",), ("prior", "fine-tune")])
-def test_a_stopped_stage_one_goes_on_to_the_same_weights(quality, settings, tmp_path, kept):
-    for name in ("config.json", "log.csv", *(f"{stage}.checkpoint" for stage in kept)):
-        shutil.copy(quality / name, tmp_path / name)
+def test_a_stopped_stage_one_goes_on_to_the_same_weights(quality, settings, tmp_path):
+    shutil.copy(quality / "config.json", tmp_path / "config.json")
+    shutil.copytree(quality / "features", tmp_path / "features")
     train_quality_model(load_config("sriqa_lite", settings), tmp_path, CPU)
-    for name in ("prior.safetensors", "weights.safetensors"):
-        assert (tmp_path / name).read_bytes() == (quality / name).read_bytes()
+    name = "weights.safetensors"
+    assert (tmp_path / name).read_bytes() == (quality / name).read_bytes()
 
 
 def test_a_stopped_stage_two_goes_on_to_the_same_weights(run, stage_two, tmp_path):
@@ -115,6 +132,7 @@ def test_a_stopped_stage_two_goes_on_to_the_same_weights(run, stage_two, tmp_pat
 def test_a_metric_is_adapted_to_other_methods_without_photos(made_data, tmp_path):
     config = adapted("sriqa_lite", made_data / "sr", made_data / "sr" / "ranking.csv", None)
     assert config.rectifier.epochs == 300  # one group of five contents an epoch
+    assert config.rectifier.ladders == 64
     assert config.validation.contents == 1
     small = load_config("sriqa_lite", ["rectifier.epochs=3"]).rectifier
     figures = train(type(config)(**{**vars(config), "rectifier": small}), tmp_path / "run", CPU)
@@ -142,8 +160,9 @@ def test_bases_that_cannot_be_are_told(overrides, message, settings, tmp_path):
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("sriqa_dbcnn", [], "data.labelled is not set"),
-        ("sriqa_lite", ['data.photos=""'], "data.photos is not set"),
+        ("sriqa_dbcnn", ["data.labelled=[]"], "data.labelled is not set"),
+        ("sriqa_dbcnn", [], "initial is not set; give the weights file that sriqa_dbcnn starts"),
+        ("sriqa_lite", ['data.photos=""'], "labels.photo_ladders is 2, but there are no photos"),
     ],
 )
 def test_stage_one_says_what_it_lacks(name, overrides, message, settings, tmp_path):
