@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from sriqa_metric.calibrate.data.distortions import ladder, recompressed
+from sriqa_metric.calibrate.data.mos_sets import read_labelled
 from sriqa_metric.calibrate.data.sr_results import pixels, read_sr_results
-from sriqa_metric.calibrate.statistics import method_srcc, severity_right
+from sriqa_metric.calibrate.statistics import method_srcc, severity_right, srcc
 from sriqa_metric.registry import CATALOG
 from sriqa_metric.weights.format import read_file
 from tests.conftest import EXAMPLES
@@ -21,7 +22,10 @@ def test_file_is_small_and_tells_its_making():
     description = read_file(BUNDLED).description
     assert description["metric"] == "sriqa_lite"
     assert description["license"] == "Apache-2.0"
-    assert len(description["training_data"]["methods"]) == 14
+    assert description["crop_policy"]["number"] == 5
+    data = description["training_data"]
+    assert data["biq2021"]["images"] == 9000
+    assert data["methods"][:2] == ["HR", "osediff"]
 
 
 @pytest.mark.parametrize("name", ["gaussian_blur", "white_noise", "jpeg", "impulse_noise"])
@@ -34,19 +38,44 @@ def test_stronger_distortion_scores_lower(lite, name):
     assert severity_right(np.array([scores])) >= 0.9
 
 
-def test_traces_of_compression_do_not_raise_the_score(lite):
+@pytest.mark.parametrize(("codec", "quality"), [("WEBP", 90), ("JPEG", 90), ("JPEG", 40)])
+def test_compression_does_not_raise_the_score(lite, codec, quality):
     """The pristine photos had been through WebP, the SR results had not."""
     images = [pixels(path) for path in RESULTS]
     plain = np.array(lite.score(images))
-    traced = np.array(lite.score([recompressed(image, "WEBP", 90) for image in images]))
-    assert (traced > plain).mean() <= 0.5
+    traced = np.array(lite.score([recompressed(image, codec, quality) for image in images]))
     assert (traced - plain).mean() < 0.05 * plain.std()
+
+
+def test_an_enlarged_input_does_not_stand_above_a_result(lite):
+    for content in ("astronaut", "chelsea", "coffee"):
+        best = EXAMPLES / f"{content}_realesrgan_x4plus.png"
+        with Image.open(best) as result, Image.open(EXAMPLES / f"{content}_LR.png") as small:
+            small = small.convert("RGB")
+            enlarged = [
+                small.resize(result.size, kernel)
+                for kernel in (Image.Resampling.NEAREST, Image.Resampling.LANCZOS)
+            ]
+        *low, high = lite.score([*enlarged, best])
+        assert max(low) < high
+
+
+@pytest.mark.slow
+def test_a_score_tells_what_people_said_of_photographs_never_seen(lite, real_data):
+    """Centres of test photographs of BIQ2021, with the MOS of the whole."""
+    rated = read_labelled("mos", real_data / "biq2021-crops")
+    rated = rated.select(np.array(rated.splits) == "test")
+    scores, levels = np.array(lite.score(list(rated.paths))), 1 + 4 * rated.mos
+    assert srcc(scores, rated.mos) > 0.75
+    means = [levels[abs(scores - around) < 0.5].mean() for around in (1.5, 2.5, 3.5, 4.5)]
+    assert (np.diff(means) > 0.4).all()
 
 
 @pytest.mark.slow
 def test_real_results_stand_in_the_order_of_the_ranking(lite, real_data):
+    """Methods of a set that was not trained on, in the order of kinds that people found."""
     root = real_data / "sr-mini"
-    sr = read_sr_results(root, root / "ranking.csv")
+    sr = read_sr_results(root, root / "ranking_human_classes.csv")
     some = sr.contents[::9]
     scores = [lite.score([sr.paths[method, content] for content in some]) for method in sr.methods]
     assert method_srcc(np.array(scores), sr.mu) > 0.9

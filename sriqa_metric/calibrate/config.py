@@ -142,8 +142,10 @@ class LabelsConfig(_Checked):
         Random crops of each image whose codes are computed once, where all that encodes is
         `frozen`; a step takes `crops` of them. 0 encodes new crops in every step.
     soft : bool
-        Label pairs by how far apart they are, Φ(Δ/√2), with MOS spread over levels 1 to 5 and the
-        ranking as it is; otherwise by which is better (Eq. 3).
+        Label pairs by how far apart they are, Φ(Δ/√2), with MOS spread over levels 1 to 5;
+        otherwise by which is better (Eq. 3).
+    mu_scale : float
+        Levels that a unit of the ranking stands for where labels are soft.
     frozen : list of str
         Parts of the network that stay as they are, by the beginning of their parameters' names.
     head : list of str
@@ -186,6 +188,7 @@ class LabelsConfig(_Checked):
     crops: int = 3
     draws: int = 0
     soft: bool = False
+    mu_scale: float = 1.0
     frozen: list[str] = field(default_factory=list)
     head: list[str] = field(default_factory=list)
     lr: float = 5e-6
@@ -215,7 +218,7 @@ class RectifierConfig(_Checked):
         Passes over the contents; 0 leaves the rectifier at the identity (ablation Model I).
     contents, groups : int
         B, contents of a group, and groups a step; B = 1 is ablation Model III.
-    soft : bool
+    soft, mu_scale
         As in `labels`.
     draws : int
         Random draws of crops that are cached of each image, beside its test crops; 0 trains on
@@ -253,6 +256,7 @@ class RectifierConfig(_Checked):
     contents: int = 64
     groups: int = 1
     soft: bool = False
+    mu_scale: float = 1.0
     draws: int = 8
     labelled_batch: int = 64
     labelled_weight: float = 1.0

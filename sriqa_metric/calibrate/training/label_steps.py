@@ -147,7 +147,10 @@ class LabelTraining:
         if config.soft:
             self.mos = [levels_of(mos) for mos in self.mos]
         sr = sources.sr if config.contents else None
-        self.mu = None if sr is None else torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
+        self.mu = None
+        if sr is not None:
+            mu = torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
+            self.mu = config.mu_scale * mu
         self.best, self.best_state = -math.inf, self.model.state_dict()
 
     def _require_frozen(self) -> None:

@@ -154,7 +154,7 @@ class _Training:
         self.generators = [self.generator, *_dropout_generators(self.device)]
         for generator in self.generators:
             generator.manual_seed(seed)
-        self.mu = data.mu.to(self.device)
+        self.mu = config.mu_scale * data.mu.to(self.device)
         given = [levels_of(mos) if config.soft else mos for _, mos in data.labelled]
         self.mos = [mos.to(self.device) for mos in given]
         items = torch.arange(data.held_out.shape[1]).expand(data.held_out.shape[:2])
