@@ -92,7 +92,7 @@ CATALOG: dict[str, MetricSpec] = {
             bundled=_BUNDLED / "sriqa_lite.safetensors",
             score_range="1 (bad) to 5 (excellent)",
             license="Apache-2.0",
-            crops=5,
+            crops=9,
         ),
         MetricSpec(
             name="sriqa_clip",

@@ -9,11 +9,13 @@ import torch
 
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.calibrate.data.sr_results import pixels
 from sriqa_metric.calibrate.pipelines import adapted
 from sriqa_metric.calibrate.training.pretrained import imagenet_encoder
 from sriqa_metric.calibrate.training.quality_runs import train_quality_model
 from sriqa_metric.calibrate.training.runs import train
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.images import as_float, to_tensor
 from sriqa_metric.weights.format import read_file
 
 CPU = torch.device("cpu")
@@ -73,6 +75,21 @@ def test_the_encoder_of_sriqa_lite_is_that_of_imagenet(quality):
     tensors = read_file(quality / "weights.safetensors").tensors
     for name, tensor in imagenet_encoder().state_dict().items():
         assert torch.equal(tensors[f"quality_model.encoder.{name}"], tensor.half())
+
+
+def test_statistics_are_standardised_on_the_rated_images_and_the_finest_count_double(
+    quality, made_data
+):
+    """Where they vary enough: a floor keeps the others small."""
+    model = sriqa.load("sriqa_lite", weights=quality / "initial.safetensors").quality_model
+    images = [to_tensor(pixels(made_data / "rated" / f"{index}.png")) for index in range(12)]
+    centre = torch.stack([as_float(image)[:, 8:232, 8:232] for image in images])
+    with torch.inference_mode():
+        codes = model.encode(centre)
+    assert codes.mean(0).abs().max() < 0.05
+    spread = codes.std(0)
+    assert spread[:160].max() == pytest.approx(2, abs=0.02)
+    assert spread[160:].max() == pytest.approx(1, abs=0.02)
 
 
 def test_stage_two_leaves_weights_that_score(run, quality, picture):
