@@ -45,6 +45,13 @@ def tiny() -> CalibratedMetric:
         return CalibratedMetric("tiny", Tiny(), rectifier, POLICY, "sha256:0123456789ab")
 
 
+def test_autocast_moves_no_map(tiny):
+    image = torch.rand(3, 70, 90, generator=torch.Generator().manual_seed(0))
+    expected = tiny.quality_map(image).scores
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(tiny.quality_map(image).scores, expected)
+
+
 def starts(length: int) -> list[int]:
     """The grid of POLICY, written once more."""
     step = 12 if length >= 100 else 8

@@ -5,6 +5,7 @@ import shutil
 import typing
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from sriqa_metric.cli.compare import app, compare
@@ -20,6 +21,12 @@ def run(*arguments: object):
 
 def test_every_format_is_offered():
     assert set(typing.get_args(typing.get_type_hints(compare)["format"])) == set(WRITERS)
+
+
+def test_threads_are_those_asked_for(monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", (asked := []).append)
+    assert run(*PATTERNS, "--threads", "1", "--format", "json").exit_code == 0
+    assert asked == [1]
 
 
 def test_it_writes_a_document_a_table_and_a_report(tmp_path, lite):
