@@ -163,8 +163,9 @@ class LabelsConfig(_Checked):
         λ₂ of the group loss.
     photo_ladders, sr_ladders : int
         Certain orders a step, on photos and on SR results; see `distortions.certain_order`.
-    fine_weight, ruin_weight : float
-        Weights of their two losses: every step of a blur; an image against its ruins.
+    fine_weight, ruin_weight, trace_weight : float
+        Weights of their losses: every step of a blur; an image against its ruins; an image
+        against light compression of it, which is not to raise a score.
     precision : str
         `bf16` (autocast, weights stay float32) or `fp32`.
     checkpointing : bool
@@ -203,6 +204,7 @@ class LabelsConfig(_Checked):
     sr_ladders: int = 0
     fine_weight: float = 0.3
     ruin_weight: float = 0.2
+    trace_weight: float = 1.0
     precision: str = "bf16"
     checkpointing: bool = False
     compile: bool = False
@@ -230,7 +232,7 @@ class RectifierConfig(_Checked):
     ladders : int
         Certain orders a step, of photos (where there are any) and of SR results; see
         `distortions.certain_order`.
-    fine_weight, ruin_weight : float
+    fine_weight, ruin_weight, trace_weight : float
         As in `labels`.
     lr, weight_decay : float
         AdamW.
@@ -263,6 +265,7 @@ class RectifierConfig(_Checked):
     ladders: int = 0
     fine_weight: float = 0.3
     ruin_weight: float = 0.2
+    trace_weight: float = 1.0
     lr: float = 1e-3
     weight_decay: float = 1e-3
     group_weight: float = 1.0

@@ -224,10 +224,13 @@ def ladder(image: Pixels, name: str, levels: int, rng: np.random.Generator) -> n
 FINE = ("gaussian_blur", "box_blur", "motion_blur", "down_up")
 FINE_STEPS = 3
 RUINS = 3
+TRACES = 1
+VERSIONS = 1 + FINE_STEPS + RUINS + TRACES
+_CODECS = ("JPEG", "WEBP")
 
 
 def certain_order(image: Pixels, on_sr: bool, rng: np.random.Generator) -> np.ndarray:
-    """An image, ever more blurred versions, and versions that other kinds have ruined.
+    """An image, ever more blurred versions, ruins by other kinds, and traces of compression.
 
     Parameters
     ----------
@@ -238,9 +241,9 @@ def certain_order(image: Pixels, on_sr: bool, rng: np.random.Generator) -> np.nd
 
     Returns
     -------
-    ndarray, (1 + FINE_STEPS + RUINS, H, W, 3), uint8
+    ndarray, (VERSIONS, H, W, 3), uint8
         The image is better than all, each blurred one than those of more blur after it; of the
-        ruins only that is certain.
+        ruins only that is certain. Compression that people hardly see comes last.
     """
     kinds = ON_SR if on_sr else tuple(DISTORTIONS)
     fine = [kind for kind in kinds if kind in FINE]
@@ -250,4 +253,8 @@ def certain_order(image: Pixels, on_sr: bool, rng: np.random.Generator) -> np.nd
         DISTORTIONS[coarse[index]](image, float(rng.uniform(0.8, 1)), int(rng.integers(2**31)))
         for index in rng.choice(len(coarse), RUINS, replace=False)
     ]
-    return np.stack([*versions, *ruins])
+    traces = [
+        recompressed(image, _CODECS[rng.integers(2)], int(rng.integers(70, 97)))
+        for _ in range(TRACES)
+    ]
+    return np.stack([*versions, *ruins, *traces])

@@ -84,7 +84,7 @@ def order_codes(metric: CalibratedMetric, paths: Sequence[Path], on_sr: bool, se
 
     Returns
     -------
-    Tensor, (n, 1 + FINE_STEPS + RUINS, C), float32, on the CPU
+    Tensor, (n, VERSIONS, C), float32, on the CPU
         See `distortions.certain_order`. That of an image depends on the seed and its place in
         `paths` alone.
     """

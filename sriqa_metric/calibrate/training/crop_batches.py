@@ -49,7 +49,7 @@ class Batch:
     images : ndarray, (P, K, ...)
         K crops of every image: the labelled sets one after the other, then content by content
         the results of all methods.
-    ladders : ndarray, (L, 1 + FINE_STEPS + RUINS, ...)
+    ladders : ndarray, (L, VERSIONS, ...)
         One crop of L images in its versions; see `distortions.certain_order`.
     files : tuple of Path
         The P images, then the L.
@@ -177,7 +177,7 @@ def order_crops(path: Path, size: int, on_sr: bool, rng: np.random.Generator) ->
 
     Returns
     -------
-    ndarray, (1 + FINE_STEPS + RUINS, size, size, 3), uint8
+    ndarray, (VERSIONS, size, size, 3), uint8
     """
     return certain_order(random_crops([path], 1, size, rng)[0, 0], on_sr, rng)
 

@@ -23,12 +23,11 @@ from ...metric import CalibratedMetric
 from ...models import QualityModel
 from ...scoring import score_all
 from ..config import LabelsConfig
-from ..data.distortions import FINE_STEPS, RUINS
 from ..features.extract import as_crops
 from ..statistics import image_pairs_right, srcc
 from .code_batches import CodeBatches
 from .crop_batches import Batch, CropBatches, Sources
-from .losses import above_loss, group_loss, labelled_loss, levels_of, order_loss
+from .losses import certain_losses, group_loss, labelled_loss, levels_of
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -224,10 +223,9 @@ class LabelTraining:
             names.append("group")
             losses.append(config.group_weight * group_loss(groups, self.mu, config.soft))
         if len(ladders):
-            ordered, ruins = ladders.split([1 + FINE_STEPS, RUINS], dim=1)
-            names += ["fine", "ruin"]
-            losses.append(config.fine_weight * order_loss(ordered))
-            losses.append(config.ruin_weight * above_loss(ordered[:, 0], ruins))
+            weights = (config.fine_weight, config.ruin_weight, config.trace_weight)
+            names += ["fine", "ruin", "trace"]
+            losses += [w * loss for w, loss in zip(weights, certain_losses(ladders), strict=True)]
         return names, losses
 
     def validate(self, held: Sources) -> dict[str, float]:

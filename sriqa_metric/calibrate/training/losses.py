@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..data.distortions import FINE_STEPS, RUINS, TRACES
+
+_TRACE = 0.15  # levels that compression takes where people hardly see it
+
 
 def preference(difference: Tensor) -> Tensor:
     """Probability that the first is preferred, r̂ = Φ(Δ/√2), for a score difference Δ (Eq. 4).
@@ -102,3 +106,22 @@ def above_loss(better: Tensor, worse: Tensor) -> Tensor:
     """Fidelity loss of scores (...,) that must exceed each of others (..., L) -> Tensor ()."""
     difference = better.unsqueeze(-1) - worse
     return fidelity(torch.ones_like(difference), difference).mean()
+
+
+def certain_losses(scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses of certain orders, scores (..., VERSIONS) of `distortions.certain_order`.
+
+    Returns
+    -------
+    tuple of Tensor, ()
+        Every step of a blur; the image against its ruins; the image against traces of
+        compression, which are to cost a little and never to pay.
+    """
+    ordered, ruins, traces = scores.split([1 + FINE_STEPS, RUINS, TRACES], dim=-1)
+    best = ordered[..., :1]
+    target = preference(torch.full_like(traces, _TRACE))
+    return (
+        order_loss(ordered),
+        above_loss(best[..., 0], ruins),
+        fidelity(target, best - traces).mean(),
+    )

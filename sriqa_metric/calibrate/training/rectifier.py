@@ -18,8 +18,7 @@ from ...memory import memory_advice
 from ...models import QualityModel
 from ...models.rectifier import Rectifier
 from ..config import RectifierConfig
-from ..data.distortions import FINE_STEPS
-from .losses import above_loss, group_loss, labelled_loss, levels_of, order_loss
+from .losses import certain_losses, group_loss, labelled_loss, levels_of
 from .run_folder import RunFolder
 
 
@@ -40,7 +39,7 @@ class StageTwoData:
         Codes of the test crops on contents that are not trained on.
     labelled : tuple of (Tensor, Tensor), (m, 1 + K, C) and (m,)
         Of each labelled set the codes and the MOS, higher is better.
-    ladders : Tensor, (l, 1 + FINE_STEPS + RUINS, C), optional
+    ladders : Tensor, (l, VERSIONS, C), optional
         Codes of certain orders, see `distortions.certain_order`.
     """
 
@@ -263,9 +262,10 @@ class _Training:
 
     def _ladder_loss(self, scores: Tensor) -> Tensor:
         """Of calibrated scores (l, versions)."""
-        ordered, ruins = scores[:, : 1 + FINE_STEPS], scores[:, 1 + FINE_STEPS :]
-        fine, ruin = order_loss(ordered), above_loss(ordered[:, 0], ruins)
-        return self.config.fine_weight * fine + self.config.ruin_weight * ruin
+        config = self.config
+        weights = (config.fine_weight, config.ruin_weight, config.trace_weight)
+        losses = certain_losses(scores)
+        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
 
     @torch.no_grad()
     def _read(self, codes: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from sriqa_metric.calibrate.data.distortions import (
     FINE_STEPS,
     ON_SR,
     RUINS,
+    VERSIONS,
     certain_order,
     ladder,
 )
@@ -42,15 +43,18 @@ def test_what_may_improve_a_result_is_not_counted_as_harm():
 
 
 @pytest.mark.parametrize("on_sr", [False, True])
-def test_a_certain_order_is_an_image_its_blurs_and_its_ruins(photo, on_sr):
+def test_a_certain_order_is_an_image_its_blurs_its_ruins_and_a_trace(photo, on_sr):
     kinds = set()
     for seed in range(8):
         made = certain_order(photo, on_sr, np.random.default_rng(seed))
-        assert made.shape == (1 + FINE_STEPS + RUINS, *photo.shape)
+        assert made.shape == (VERSIONS, *photo.shape)
         assert (made[0] == photo).all()
         error = ((made - photo.astype(float)) ** 2).mean((1, 2, 3))
         assert (np.diff(error[: 1 + FINE_STEPS]) >= 0).all()
-        assert (error[1 + FINE_STEPS :] > 0).all()
+        ruins, (trace,) = error[1 + FINE_STEPS : -1], error[-1:]
+        assert len(ruins) == RUINS
+        assert (ruins > 0).all()
+        assert 0 < trace < 150  # 26 dB and more
         again = certain_order(photo, on_sr, np.random.default_rng(seed))
         assert (made == again).all()
         kinds.add(made[-1].tobytes())

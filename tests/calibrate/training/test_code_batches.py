@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
+from sriqa_metric.calibrate.data.distortions import VERSIONS
 from sriqa_metric.calibrate.features.store import FeatureStore
 from sriqa_metric.calibrate.statistics import image_pairs_right, srcc
 from sriqa_metric.calibrate.training.code_batches import CodeBatches, order_codes
@@ -47,7 +47,7 @@ def test_images_with_certain_orders_have_their_codes(sets, sr, store):
     config = replace(CACHED, photo_ladders=3, sr_ladders=2)
     photos = sets[0].paths
     batch = batch_of(CodeBatches(Sources(tuple(sets), sr, photos), config, 5, store))
-    assert batch.ladders.shape == (5, 1 + FINE_STEPS + RUINS, 8)
+    assert batch.ladders.shape == (5, VERSIONS, 8)
     assert set(batch.files[8:11]) <= set(photos)
     order = np.random.default_rng([5, 3]).permutation(len(photos))
     codes = order_codes(store.metric, [photos[row] for row in order], False, 5)

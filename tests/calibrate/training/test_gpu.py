@@ -30,7 +30,7 @@ def data():
     results[..., 1] += mu[:, None, None]
     mos = torch.rand(50, generator=generator)
     labelled = ((torch.randn(50, 3, WIDTH, generator=generator), mos),)
-    ladders = torch.randn(9, 7, WIDTH, generator=generator)
+    ladders = torch.randn(9, 8, WIDTH, generator=generator)
     return StageTwoData(results[:, :30], mu, results[:, 30:, 0], labelled, ladders)
 
 

@@ -42,7 +42,7 @@ def train(folder: Path, epochs: int = 10) -> None:
         mu=torch.arange(4.0),
         held_out=torch.randn(4, 5, WIDTH),
         labelled=((torch.randn(30, 3, WIDTH), torch.rand(30)),),
-        ladders=torch.randn(9, 7, WIDTH),
+        ladders=torch.randn(9, 8, WIDTH),
     )
     rectifier = Rectifier(WIDTH)
     config = RectifierConfig(

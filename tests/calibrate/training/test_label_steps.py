@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
+from sriqa_metric.calibrate.data.distortions import VERSIONS
 from sriqa_metric.calibrate.training import label_steps
 from sriqa_metric.calibrate.training.crop_batches import Sources
 from sriqa_metric.calibrate.training.label_steps import CropScorer, learning_rate
 from sriqa_metric.calibrate.training.label_training import train_on_labels
-from sriqa_metric.calibrate.training.losses import fidelity
+from sriqa_metric.calibrate.training.losses import fidelity, preference
 from sriqa_metric.crops import CropPolicy, read_crops
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.images import read_image
@@ -81,8 +81,9 @@ def test_losses_are_means_over_the_pairs_within_each_set_and_among_methods(sets,
 def test_certain_orders_are_learnt_beside_the_labels(sets, sr):
     photos = tuple(sets[0].paths)
     config = replace(SMALL, photo_ladders=2, sr_ladders=1, fine_weight=0.5, ruin_weight=0.25)
+    config = replace(config, trace_weight=0.125)
     training, batch = training_of(sets, config, sr=sr, photos=photos)
-    assert batch.ladders.shape == (3, 1 + FINE_STEPS + RUINS, 224, 224, 3)
+    assert batch.ladders.shape == (3, VERSIONS, 224, 224, 3)
     assert len(batch.files) == len(batch.images) + 3
     assert set(batch.files[8:10]) < set(photos)
     with torch.no_grad():
@@ -91,8 +92,10 @@ def test_certain_orders_are_learnt_beside_the_labels(sets, sr):
     for name, pairs, weight in (
         ("fine", [(i, j) for i in range(4) for j in range(i + 1, 4)], 0.5),
         ("ruin", [(0, j) for j in range(4, 7)], 0.25),
+        ("trace", [(0, 7)], 0.125),
     ):
-        losses = [fidelity(torch.ones(()), z[i] - z[j]) for z in alone for i, j in pairs]
+        target = preference(torch.tensor(0.15)) if name == "trace" else torch.ones(())
+        losses = [fidelity(target, z[i] - z[j]) for z in alone for i, j in pairs]
         assert found[name] == pytest.approx(weight * torch.stack(losses).mean().item(), abs=1e-6)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
+from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS, VERSIONS
 from sriqa_metric.calibrate.statistics import pairs_right
 from sriqa_metric.calibrate.training.losses import group_loss, levels_of, preference
 from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
@@ -67,8 +67,8 @@ def world():
     codes = torch.randn(METHODS, 40, WIDTH, generator=generator) * 0.3
     codes[..., 0] += mu[[3, 5, 1, 0, 4, 2], None]  # planted bias
     codes[..., 1] += 2 * mu[:, None]
-    ladders = torch.zeros(20, 1 + FINE_STEPS + RUINS, WIDTH)
-    ladders[..., 0] = torch.linspace(1, -1, 1 + FINE_STEPS + RUINS)
+    ladders = torch.zeros(20, VERSIONS, WIDTH)
+    ladders[..., 0] = torch.linspace(1, -1, VERSIONS)
     return StageTwoData(codes[:, :30].unsqueeze(2), mu, codes[:, 30:], ladders=ladders)
 
 
@@ -84,7 +84,7 @@ def drawn():
         for m, k in ((9, 3), (7, 1))
     )
     held_out = torch.randn(3, 4, WIDTH, generator=generator)
-    ladders = torch.randn(5, 1 + FINE_STEPS + RUINS, WIDTH, generator=generator)
+    ladders = torch.randn(5, VERSIONS, WIDTH, generator=generator)
     return StageTwoData(results, torch.tensor([1.0, 0.0, 0.0]), held_out, labelled, ladders)
 
 
@@ -182,7 +182,7 @@ def test_a_step_equals_equation_six_image_by_image(drawn):
     nn.init.normal_(rectifier.out.weight, std=0.1)
     initial = [p.detach().clone().requires_grad_() for p in rectifier.parameters()]
     settings = {"contents": 4, "labelled_batch": 5, "labelled_weight": 0.3, "group_weight": 0.7}
-    settings |= {"ladders": 6, "fine_weight": 0.2, "ruin_weight": 0.1}
+    settings |= {"ladders": 6, "fine_weight": 0.2, "ruin_weight": 0.1, "trace_weight": 0.3}
     folder = Memory()
     config = RectifierConfig(epochs=1, validate_every=1, **settings)
     train_rectifier(rectifier, Biased(), data, config, 3, folder)
@@ -217,8 +217,12 @@ def test_a_step_equals_equation_six_image_by_image(drawn):
     for order in picked:
         best, *rest = [score(code) for code in data.ladders[order]]
         fine = pairs([best, *rest[:FINE_STEPS]], list(range(1 + FINE_STEPS, 0, -1)))
-        ruin = sum(literal_fidelity(1.0, best - worse) for worse in rest[FINE_STEPS:]) / RUINS
-        literal["ladders"] += (0.2 * fine + 0.1 * ruin) / 6
+        *ruined, traced = rest[FINE_STEPS:]
+        ruin = sum(literal_fidelity(1.0, best - worse) for worse in ruined) / RUINS
+        trace = literal_fidelity(
+            phi(torch.tensor(0.15 / math.sqrt(2), dtype=torch.float64)), best - traced
+        )
+        literal["ladders"] += (0.2 * fine + 0.1 * ruin + 0.3 * trace) / 6
 
     weights = {"group": 0.7, "set 1": 0.3, "set 2": 0.3, "ladders": 1.0}
     for name, loss in literal.items():
