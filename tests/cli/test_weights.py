@@ -74,7 +74,7 @@ def test_show_tells_all_in_a_table():
     assert rows["sha256"] == DIGEST
     assert rows["weights"] == ID
     assert rows["training_data.photos"] == "1100"
-    assert "dat_light_x4 0.045" in rows["training_data.ranking"]
+    assert "span_clearreality 0.5" in rows["training_data.ranking"]
 
 
 def test_show_takes_files_of_other_versions_and_odd_headers(tmp_path):

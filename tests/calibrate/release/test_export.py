@@ -147,7 +147,8 @@ def test_a_run_as_train_leaves_it(base, made_data, tmp_path):
 def test_stage_one_keeps_its_best_state_where_export_looks(tmp_path):
     model, sets = tiny(), [planted(tmp_path, "a", 6)]
     with RunFolder(tmp_path / "run", {}) as folder:
-        train_on_labels(model, Sources(tuple(sets)), sets, SMALL, 0, folder, torch.device("cpu"))
+        given = Sources(tuple(sets))
+        train_on_labels(model, given, given, SMALL, 0, folder, torch.device("cpu"))
     [(part, _, values)] = _full_parts(tmp_path / "run", None)
     assert part == "quality_model"
     state = {f"quality_model.{name}": tensor for name, tensor in model.state_dict().items()}

@@ -93,7 +93,13 @@ def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
     with RunFolder(tmp_path / "run", {}) as folder:
         for model in models:
             train_on_labels(
-                model, Sources(tuple(sets)), sets, CONFIG, 0, folder, torch.device("cpu")
+                model,
+                Sources(tuple(sets)),
+                Sources(tuple(sets)),
+                CONFIG,
+                0,
+                folder,
+                torch.device("cpu"),
             )
             monkeypatch.setattr(label_training.LabelTraining, "step", None)
     assert torch.equal(models[0].conv.weight, models[1].conv.weight)
