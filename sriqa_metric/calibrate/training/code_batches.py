@@ -50,6 +50,7 @@ class CodeBatches(CropBatches):
             paths += self.results
         self._codes = store.codes(paths)
         self._row = {path: row for row, path in enumerate(paths)}
+        self._tested: dict[tuple[Path, ...], Tensor] = {}
         self._orders: dict[Path, np.ndarray] = {}
         self.photos = self._ordered(self.photos, config.photo_ladders, False)
         self.results = self._ordered(self.results, config.sr_ladders, True)
@@ -74,8 +75,11 @@ class CodeBatches(CropBatches):
         return self._codes[rows][:, drawn].numpy()
 
     def tested(self, paths: Sequence[Path]) -> Tensor:
-        """Codes (n, C) of images from their test crops."""
-        return self._store.codes(paths)[:, 0]
+        """Codes (n, C) of images from their test crops; looked up once."""
+        key = tuple(paths)
+        if key not in self._tested:
+            self._tested[key] = self._store.codes(paths)[:, 0].clone()
+        return self._tested[key]
 
 
 @torch.inference_mode()

@@ -107,6 +107,10 @@ class CropBatches:
         self.photos: Sequence[Path] = sources.photos
         sr = sources.sr
         self.results = [] if sr is None else [p for m in sr.methods for p in sr.images(m)]
+        # B, and the groups of a step: of few contents there are smaller groups, or fewer.
+        there = 0 if sr is None else len(sr.contents)
+        self.contents = min(config.contents, there)
+        self.groups = min(config.groups, there // self.contents) if self.contents else 0
 
     def stream(self, steps: range, workers: int) -> Generator[Batch, None, None]:
         """The batches of some steps, counted from 1, made in threads about a step ahead."""
@@ -141,10 +145,9 @@ class CropBatches:
             for row in chosen
         ]
         part = len(sources.labelled)
-        if sources.sr is not None and config.contents:
+        if sources.sr is not None and self.groups:
             sr = sources.sr
-            number = config.contents * config.groups
-            drawn = self._drawn(part, len(sr.contents), number, step)
+            drawn = self._drawn(part, len(sr.contents), self.contents * self.groups, step)
             groups += [[sr.paths[m, sr.contents[index]] for m in sr.methods] for index in drawn]
         pools = [(self.photos, config.photo_ladders), (self.results, config.sr_ladders)]
         orders = [

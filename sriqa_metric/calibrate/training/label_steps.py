@@ -219,7 +219,7 @@ class LabelTraining:
             for part, mos, rows in zip(parts, self.mos, batch.rows, strict=True)
         ]
         if self.mu is not None:
-            groups = results.view(-1, config.contents, len(self.mu)).transpose(1, 2)
+            groups = results.view(-1, self.batches.contents, len(self.mu)).transpose(1, 2)
             names.append("group")
             losses.append(config.group_weight * group_loss(groups, self.mu, config.soft))
         if len(ladders):

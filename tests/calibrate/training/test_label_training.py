@@ -130,6 +130,15 @@ def test_model_four_trains_by_the_ranking_of_methods_too(sets, validation, sr, f
     assert (folder.path / "joint.checkpoint").exists()
 
 
+def test_groups_of_more_contents_than_there_are_take_all(sets, validation, sr, folder):
+    """Six contents: a group of all, and one group of four where a second does not fit."""
+    for contents, groups, stage in ((8, 1, "all"), (4, 2, "one")):
+        config = replace(SMALL, contents=contents, groups=groups, epochs=1)
+        given = Sources(tuple(sets), sr)
+        train_on_labels(tiny(), given, validation, config, 0, folder, CPU, stage=stage)
+    assert len(logged(folder, "group")) == 4
+
+
 def test_no_epochs_change_nothing_and_ask_for_nothing(folder):
     model = tiny()
     before = model.conv.weight.clone()
