@@ -1,4 +1,4 @@
-"""Writes docs/answers.md, the table of inputs and faults with the answer that a test holds for each.
+"""Writes docs/answers.md: inputs and faults, each with the answer that a test holds for it.
 
 A test says which rows it holds by the mark ``answers(kind, given, answer)``, as often as it has
 rows::
