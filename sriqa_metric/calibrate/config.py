@@ -79,6 +79,9 @@ class DataConfig(_Checked):
         Folder of SR results, `<sr>/<method>/<content>.<extension>`.
     ranking : str
         Global ranking, CSV with columns `method` and `mu`; `ranking.csv` of `sr` when empty.
+    more_sr : list of str
+        Further folders of SR results, each with its `ranking.csv`. Stage 1 takes groups from them
+        as from `sr`; nothing is held out but the contents that `sr` holds out, by name.
     photos : str
         Folder of pristine photos for the distortion ladders.
     labelled : list of str
@@ -97,6 +100,7 @@ class DataConfig(_Checked):
 
     sr: str = ""
     ranking: str = ""
+    more_sr: list[str] = field(default_factory=list)
     photos: str = ""
     labelled: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)

@@ -35,6 +35,8 @@ class Data:
         Pristine photos; both empty where the run has none.
     labelled : tuple of LabelledImages
         Sets with MOS, each with its splits.
+    more : tuple of SRResults
+        What else stage 1 takes groups from: none of `held_contents` is among theirs.
     """
 
     train: SRResults
@@ -43,6 +45,7 @@ class Data:
     photos: list[Path]
     held_photos: list[Path]
     labelled: tuple[LabelledImages, ...]
+    more: tuple[SRResults, ...] = ()
 
     def held(self, methods: Sequence[str]) -> SRResults:
         """The held-out contents of some methods, in the order of the full ranking."""
@@ -69,14 +72,7 @@ def read_data(config: RunConfig) -> Data:
     """
     if not config.data.sr:
         raise SriqaError("data.sr is not set; add --set data.sr=DIR")
-    excluded = [Path(folder) for folder in config.data.exclude]
-    full = read_sr_results(
-        Path(config.data.sr),
-        ranking_file(config),
-        excluded,
-        config.data.skip_incomplete,
-        config.data.skip_missing,
-    )
+    full = _sr_results(config, config.data.sr, ranking_file(config))
     photos = find_images(Path(config.data.photos)) if config.data.photos else []
     held = config.validation
     unknown = sorted(set(held.methods) - set(full.methods))
@@ -102,7 +98,31 @@ def read_data(config: RunConfig) -> Data:
         photos=[photos[i] for i in sorted(photo_order[held.photos :])],
         held_photos=[photos[i] for i in sorted(photo_order[: held.photos])],
         labelled=tuple(_labelled(given, config.seed) for given in config.data.labelled),
+        more=tuple(_more(config, folder, held_contents) for folder in config.data.more_sr),
     )
+
+
+def _sr_results(config: RunConfig, folder: str, ranking: Path) -> SRResults:
+    return read_sr_results(
+        Path(folder),
+        ranking,
+        [Path(excluded) for excluded in config.data.exclude],
+        config.data.skip_incomplete,
+        config.data.skip_missing,
+    )
+
+
+def _more(config: RunConfig, folder: str, held_contents: Sequence[str]) -> SRResults:
+    """SR results that are trained on without what is held out."""
+    found = _sr_results(config, folder, Path(folder, "ranking.csv"))
+    methods = [name for name in found.methods if name not in config.validation.methods]
+    contents = [name for name in found.contents if name not in held_contents]
+    if len(methods) < 2 or not contents:
+        raise SriqaError(
+            f"data.more_sr: {folder}: without what is held out of data.sr, {len(methods)} methods "
+            f"and {len(contents)} contents are left"
+        )
+    return _selected(found, methods, contents)
 
 
 def _labelled(given: str, seed: int) -> LabelledImages:
@@ -146,6 +166,15 @@ def record(config: RunConfig, data: Data) -> dict[str, Any]:
         "ranking_sha256": fingerprint([ranking_file(config)]),
         "sr_sha256": fingerprint([data.train.paths[key] for key in sorted(data.train.paths)]),
     }
+    if data.more:
+        found["more_sr"] = [
+            {
+                "ranking": dict(zip(more.methods, more.mu.tolist(), strict=True)),
+                "contents": len(more.contents),
+                "sha256": fingerprint([more.paths[key] for key in sorted(more.paths)]),
+            }
+            for more in data.more
+        ]
     if data.photos:
         found |= {"photos": len(data.photos), "photos_sha256": fingerprint(data.photos)}
     for labelled in data.labelled_training:

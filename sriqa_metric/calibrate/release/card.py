@@ -199,9 +199,13 @@ def _data(data: Any) -> list[str]:
             f"{', '.join(data['methods'])}."
         )
     if "ranking" in data:
-        ranking = sorted(data["ranking"].items(), key=lambda item: -item[1])
-        told = ", ".join(f"{method} ({mu:.2f})" for method, mu in ranking)
-        lines.append(f"A ranking of methods, SHA-256 `{data['ranking_sha256']}`: {told}.")
+        told = f"SHA-256 `{data['ranking_sha256']}`: {_ranked(data['ranking'])}."
+        lines.append(f"A ranking of methods, {told}")
+    for more in data.get("more_sr", ()):
+        lines.append(
+            f"Results of other SR methods, or on other contents, {len(more['ranking'])} methods x "
+            f"{more['contents']} contents, SHA-256 `{more['sha256']}`: {_ranked(more['ranking'])}."
+        )
     if "photos" in data:
         lines.append(f"{data['photos']} photos, SHA-256 `{data['photos_sha256']}`.")
     for name, labelled in _labelled(data).items():
@@ -210,6 +214,11 @@ def _data(data: Any) -> list[str]:
             f"`{labelled['sha256']}`, of the MOS `{labelled['mos_sha256']}`."
         )
     return lines or ["Not told in the file."]
+
+
+def _ranked(ranking: Mapping[str, float]) -> str:
+    best_first = sorted(ranking.items(), key=lambda item: -item[1])
+    return ", ".join(f"{method} ({mu:.2f})" for method, mu in best_first)
 
 
 def _figures(description: Mapping[str, Any]) -> str:

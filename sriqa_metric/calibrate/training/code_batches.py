@@ -47,7 +47,7 @@ class CodeBatches(CropBatches):
         self._store = store
         paths = [path for labelled in sources.labelled for path in labelled.paths]
         if config.contents:
-            paths += self.results
+            paths += [p for sr in sources.ranked for m in sr.methods for p in sr.images(m)]
         self._codes = store.codes(paths)
         self._row = {path: row for row, path in enumerate(paths)}
         self._tested: dict[tuple[Path, ...], Tensor] = {}

@@ -31,6 +31,8 @@ class Sources:
         Sets with MOS; pairs are made of images of one set.
     sr : SRResults or None
         SR results and the ranking of their methods, for groups and for certain orders.
+    more : tuple of SRResults
+        Others with rankings of their own, for groups alone.
     photos : tuple of Path
         Pristine photos, for certain orders.
     """
@@ -38,6 +40,12 @@ class Sources:
     labelled: tuple[LabelledImages, ...] = ()
     sr: SRResults | None = None
     photos: tuple[Path, ...] = ()
+    more: tuple[SRResults, ...] = ()
+
+    @property
+    def ranked(self) -> tuple[SRResults, ...]:
+        """All SR results."""
+        return () if self.sr is None else (self.sr, *self.more)
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,8 @@ class Batch:
     Parameters
     ----------
     images : ndarray, (P, K, ...)
-        K crops of every image: the labelled sets one after the other, then content by content
-        the results of all methods.
+        K crops of every image: the labelled sets one after the other, then of each SR results
+        content by content those of all methods.
     ladders : ndarray, (L, VERSIONS, ...)
         One crop of L images in its versions; see `distortions.certain_order`.
     files : tuple of Path
@@ -107,10 +115,12 @@ class CropBatches:
         self.photos: Sequence[Path] = sources.photos
         sr = sources.sr
         self.results = [] if sr is None else [p for m in sr.methods for p in sr.images(m)]
-        # B, and the groups of a step: of few contents there are smaller groups, or fewer.
-        there = 0 if sr is None else len(sr.contents)
-        self.contents = min(config.contents, there)
-        self.groups = min(config.groups, there // self.contents) if self.contents else 0
+        # SR results, B, and groups a step: of few contents there are smaller groups, or fewer.
+        self.groups = [
+            (ranked, size, min(config.groups, len(ranked.contents) // size))
+            for ranked in sources.ranked
+            if (size := min(config.contents, len(ranked.contents)))
+        ]
 
     def stream(self, steps: range, workers: int) -> Generator[Batch, None, None]:
         """The batches of some steps, counted from 1, made in threads about a step ahead."""
@@ -145,15 +155,14 @@ class CropBatches:
             for row in chosen
         ]
         part = len(sources.labelled)
-        if sources.sr is not None and self.groups:
-            sr = sources.sr
-            drawn = self._drawn(part, len(sr.contents), self.contents * self.groups, step)
+        for place, (sr, size, number) in enumerate(self.groups):
+            drawn = self._drawn(part + 2 + place, len(sr.contents), size * number, step)
             groups += [[sr.paths[m, sr.contents[index]] for m in sr.methods] for index in drawn]
         pools = [(self.photos, config.photo_ladders), (self.results, config.sr_ladders)]
         orders = [
             (pool[row], on_sr)
             for on_sr, (pool, number) in enumerate(pools)
-            for row in (self._drawn(part + 1 + on_sr, len(pool), number, step) if number else ())
+            for row in (self._drawn(part + on_sr, len(pool), number, step) if number else ())
         ]
         seeds = ([self.seed, 1, step, self.process, place] for place in count())
         jobs = [Job(files, next(seeds)) for files in groups]

@@ -145,11 +145,10 @@ class LabelTraining:
         ]
         if config.soft:
             self.mos = [levels_of(mos) for mos in self.mos]
-        sr = sources.sr if config.contents else None
-        self.mu = None
-        if sr is not None:
-            mu = torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
-            self.mu = config.mu_scale * mu
+        self.mu = [
+            config.mu_scale * torch.as_tensor(sr.mu, dtype=torch.float32, device=device)
+            for sr, _, _ in batches.groups
+        ]
         self.best, self.best_state = -math.inf, self.model.state_dict()
 
     def _require_frozen(self) -> None:
@@ -213,15 +212,17 @@ class LabelTraining:
         config = self.config
         names = [labelled.name for labelled in self.batches.sources.labelled]
         counts = [len(rows) for rows in batch.rows]
-        *parts, results = scores.split([*counts, len(scores) - sum(counts)])
+        sizes = [len(sr.methods) * size * number for sr, size, number in self.batches.groups]
+        parts = scores.split([*counts, *sizes])
         losses = [
             labelled_loss(part, mos[rows], config.soft)
-            for part, mos, rows in zip(parts, self.mos, batch.rows, strict=True)
+            for part, mos, rows in zip(parts, self.mos, batch.rows, strict=False)
         ]
-        if self.mu is not None:
-            groups = results.view(-1, self.batches.contents, len(self.mu)).transpose(1, 2)
-            names.append("group")
-            losses.append(config.group_weight * group_loss(groups, self.mu, config.soft))
+        ranked = zip(parts[len(counts) :], self.batches.groups, self.mu, strict=True)
+        for place, (part, (_, size, _), mu) in enumerate(ranked, 1):
+            groups = part.view(-1, size, len(mu)).transpose(1, 2)
+            names.append("group" if place == 1 else f"group {place}")
+            losses.append(config.group_weight * group_loss(groups, mu, config.soft))
         if len(ladders):
             weights = (config.fine_weight, config.ruin_weight, config.trace_weight)
             names += ["fine", "ruin", "trace"]
@@ -238,7 +239,7 @@ class LabelTraining:
         for labelled in held.labelled:
             value = srcc(self._scores(metric, labelled.paths), labelled.mos)
             found[f"{labelled.name} srcc"] = 0.0 if math.isnan(value) else value
-        if self.mu is not None and held.sr is not None:
+        if self.mu and held.sr is not None:
             sr = held.sr
             scores = self._scores(metric, [path for m in sr.methods for path in sr.images(m)])
             found["image pairs"] = image_pairs_right(scores.reshape(len(sr.methods), -1), sr.mu)

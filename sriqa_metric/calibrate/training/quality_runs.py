@@ -73,7 +73,7 @@ def train_quality_model(
             store = FeatureStore(place, encoder, config.labels.draws, 1, config.seed)
         train_on_labels(
             model,
-            Sources(tuple(data.labelled_training), data.train, tuple(data.photos)),
+            Sources(tuple(data.labelled_training), data.train, tuple(data.photos), data.more),
             Sources(tuple(data.labelled_validation), data.held(data.train.methods)),
             config.labels,
             config.seed,

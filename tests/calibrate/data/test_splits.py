@@ -29,6 +29,25 @@ def test_what_is_held_out_is_not_trained_on(settings):
     assert len(data.photos) + len(data.held_photos) == 6
 
 
+def test_nothing_held_out_is_in_further_results(settings, made_data, tmp_path):
+    """Neither contents nor methods, by name; and the weights file tells what is."""
+    more = shutil.copytree(made_data / "sr", tmp_path / "more")
+    config = load_config("sriqa_lite", [*settings, f'data.more_sr=["{more}"]'])
+    data = read_data(config)
+    (found,) = data.more
+    assert found.methods == data.train.methods
+    assert found.contents == data.train.contents
+    assert all(path.is_relative_to(more) for path in found.paths.values())
+    (told,) = record(config, data)["more_sr"]
+    assert told["contents"] == 4
+    assert set(told["ranking"]) == {"sharp", "dull"}
+    for method in ("sharp", "dull", "soft"):
+        for content in found.contents:
+            (more / method / f"{content}.png").unlink()
+    with pytest.raises(SriqaError, match=r"data\.more_sr: .*, 2 methods and 0 contents are left"):
+        read_data(config)
+
+
 def test_contents_of_a_test_set_are_left_out(settings, tmp_path):
     (tmp_path / "a_b").mkdir()
     (tmp_path / "a_b" / "c3_soft.png").touch()

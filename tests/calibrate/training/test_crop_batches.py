@@ -63,6 +63,20 @@ def test_a_batch_depends_on_seed_and_step_alone(sets, sr):
     assert late.files[8:11] == tuple(sr.paths[m, late.files[8].stem] for m in sr.methods)
 
 
+def test_groups_are_drawn_from_all_results(sets, sr):
+    """Each folder with its own methods; the first folder's groups are as without the second."""
+    more = replace(sr, methods=sr.methods[:2], mu=sr.mu[:2], contents=sr.contents[:3])
+    config = replace(SMALL, contents=1, groups=4)
+    alone = CropBatches(Sources(tuple(sets), sr), config, 3, 224)
+    both = CropBatches(Sources(tuple(sets), sr, more=(more,)), config, 3, 224)
+    assert [(size, number) for _, size, number in both.groups] == [(1, 4), (1, 3)]
+    first, second = batch_of(alone), batch_of(both)
+    assert second.files[: len(first.files)] == first.files
+    added = second.files[len(first.files) :]
+    assert len(added) == 3 * 2
+    assert set(added) == set(more.images(more.methods[0]) + more.images(more.methods[1]))
+
+
 def test_crops_are_windows_of_their_image_at_one_place_mirrored_or_not(made_data, sr):
     paths = [sr.paths[method, "c0"] for method in sr.methods]
     crops = random_crops(paths, 20, 64, np.random.default_rng(0))

@@ -11,6 +11,7 @@ from sriqa_metric.calibrate.statistics import srcc
 from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import LabelTraining
 from sriqa_metric.calibrate.training.label_training import first_process, train_on_labels
+from sriqa_metric.calibrate.training.losses import group_loss
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.metric import CalibratedMetric
@@ -128,6 +129,22 @@ def test_model_four_trains_by_the_ranking_of_methods_too(sets, validation, sr, f
     assert logged(folder, "validation") == pytest.approx(np.mean([pairs, alone], axis=0), abs=1e-5)
     assert all(0 <= value <= 1 for value in pairs)
     assert (folder.path / "joint.checkpoint").exists()
+
+
+def test_every_ranking_has_a_group_loss_of_its_own(sets, validation, sr, folder):
+    more = replace(sr, methods=sr.methods[:2], mu=sr.mu[:2])
+    config = replace(SMALL, contents=3, epochs=1, group_weight=2.0)
+    model = tiny()
+    batches = CropBatches(Sources(tuple(sets), sr, more=(more,)), config, 0, 224)
+    training = LabelTraining(model, batches, config, CPU, None, "labels")
+    batch = next(batches.stream(range(1, 2), workers=1))
+    scores = torch.randn(len(batch.images), generator=torch.Generator().manual_seed(0))
+    names, losses = training._losses((scores, torch.empty(0, 1)), batch)
+    assert names[-2:] == ["group", "group 2"]
+    for loss, ranked, part in zip(losses[-2:], (sr, more), scores[8:].split([9, 6]), strict=True):
+        groups = part.view(1, 3, len(ranked.mu)).transpose(1, 2)
+        mu = torch.as_tensor(ranked.mu, dtype=torch.float32)
+        assert torch.equal(loss, 2 * group_loss(groups, mu))
 
 
 def test_groups_of_more_contents_than_there_are_take_all(sets, validation, sr, folder):
