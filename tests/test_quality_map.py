@@ -138,6 +138,46 @@ def test_progress_sees_every_batch(tiny, rng):
     assert seen == [0, 4, 8]
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "the map of an image that has more than 100,000 windows",
+    "error with their number; map a part of it",
+)
+def test_a_map_has_a_bounded_number_of_windows(tiny, tmp_path):
+    image = Image.new("L", (400_000, 2))
+    image.save(tmp_path / "long.png")
+    with pytest.raises(
+        SriqaError, match=r"long\.png: its map would have 1×533332 = 533332 windows"
+    ):
+        tiny.quality_map(tmp_path / "long.png")
+    assert tiny.score(tmp_path / "long.png") == pytest.approx(tiny.score(np.zeros((32, 32, 3))))
+
+
+def test_a_map_of_a_longish_image_is_drawn_whole(tiny):
+    found = tiny.quality_map(torch.linspace(0, 1, 2000).expand(3, 2, -1))
+    assert found.scores.shape == (1, 2665)
+    assert found.per_pixel().shape == (2, 2000)
+    assert found.window(0, 2664) == (0, 1998, 2, 2000)
+
+
+@pytest.mark.answers(
+    "Work and memory", "a map in which a score is NaN or infinite", "error; nothing is written"
+)
+def test_a_map_of_no_numbers_is_an_error(tiny, monkeypatch):
+    monkeypatch.setattr(tiny, "read", lambda codes: torch.full((len(codes),), torch.inf))
+    with pytest.raises(SriqaError, match="ndarray: its score is inf; the weights are to blame"):
+        tiny.quality_map(np.zeros((40, 40, 3)))
+
+
+def test_too_little_memory_for_a_map_is_an_error(tiny, monkeypatch):
+    def encode(crops, at_once=None):
+        raise MemoryError
+
+    monkeypatch.setattr(tiny, "encode", encode)
+    with pytest.raises(SriqaError, match="ndarray: there is not enough memory to score it"):
+        tiny.quality_map(np.zeros((40, 40, 3)))
+
+
 def a_map(scores: np.ndarray, height: int, width: int, size: int = 32) -> QualityMap:
     tops = np.linspace(0, height - size, scores.shape[0]).astype(int)
     lefts = np.linspace(0, width - size, scores.shape[1]).astype(int)
