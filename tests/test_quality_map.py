@@ -45,6 +45,7 @@ def tiny() -> CalibratedMetric:
         return CalibratedMetric("tiny", Tiny(), rectifier, POLICY, "sha256:0123456789ab")
 
 
+@pytest.mark.answers("Modules", "`torch.autocast` around a map", "the same map, bit for bit")
 def test_autocast_moves_no_map(tiny):
     image = torch.rand(3, 70, 90, generator=torch.Generator().manual_seed(0))
     expected = tiny.quality_map(image).scores
@@ -81,6 +82,11 @@ def test_crops_of_the_bundled_metric_score_as_images_do(lite, picture):
     assert found.scores.ravel() == pytest.approx(lite.score(crops), abs=1e-5)
 
 
+@pytest.mark.answers(
+    "Images in memory",
+    "a map of an image smaller than a crop",
+    "a map of the enlarged image, told in pixels of the image",
+)
 def test_small_images_are_enlarged_first(tiny, rng):
     image = torch.from_numpy(rng.random((3, 20, 50), dtype=np.float32))
     found = quality_map(tiny, image)
@@ -107,6 +113,7 @@ def test_it_tells_the_ordinary_score_and_whose_it_is(tiny, rng):
     assert (found.metric, found.weights, found.size) == ("tiny", "sha256:0123456789ab", 32)
 
 
+@pytest.mark.answers("Work and memory", "a map in batches of any size", "the same map, to 1e-5")
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_batches_do_not_matter(tiny, rng, batch_size):
     image = rng.random((60, 110, 3))
@@ -212,6 +219,9 @@ def test_field_is_bilinear_between_window_centres():
     assert field[20, 20] == pytest.approx(4.5 * 5 + 4.5)
 
 
+@pytest.mark.answers(
+    "Images in memory", "an image that cannot be scored, for a map", "the error that `score` gives"
+)
 @pytest.mark.parametrize(
     "image",
     [
