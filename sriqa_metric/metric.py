@@ -144,7 +144,8 @@ class CalibratedMetric(nn.Module):
         """
         images = _checked(images, self.checks_range)
         images = images.to(self.device, torch.float32).expand(-1, 3, -1, -1)
-        where = image_corners(*images.shape[-2:], self.policy)
+        height, width = images.shape[-2:]
+        where = image_corners(height, width, self.policy)
         codes = []
         for part in images.split(max(1, self.crops_per_pass // len(where))):
             crops = torch.cat([read_windows(image, where, self.policy.size) for image in part])
