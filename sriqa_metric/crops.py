@@ -1,13 +1,15 @@
 """Which windows of an image are read, and reading only those.
 
 The windows are chosen by integer arithmetic on a regular grid; the image is never unfolded. An
-image whose short side is below the window is enlarged, but only where a window looks.
+image whose short side is below the window is enlarged, but only where a window looks. Work and
+memory are therefore those of the crops, however long and thin an image is.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from math import floor
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +21,11 @@ from .images import as_float
 # on disk are then computed anew.
 READING_VERSION = 1
 
-_LARGEST = 10_000  # of any value: a policy comes with a file, and must not ask for endless work
+# A policy comes with a file, and must not ask for endless work.
+_LARGEST = 10_000  # of any value
+_MOST_PIXELS = 50_000_000  # of the crops of an image: 600 MB of floats, 66 times the default's
+
+_Place = TypeVar("_Place", float, Tensor)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class CropPolicy:
                 raise SriqaError(
                     f"crop policy: {name} must be an integer from 1 to {_LARGEST}, not {value!r}"
                 )
+        if self.size**2 * self.number > _MOST_PIXELS:
+            raise SriqaError(
+                f"crop policy: size·size·number must be at most {_MOST_PIXELS}, "
+                f"not {self.size}·{self.size}·{self.number}"
+            )
 
     @classmethod
     def from_dict(cls, values: Any) -> CropPolicy:
@@ -75,14 +86,18 @@ def enlarged_size(height: int, width: int, size: int) -> tuple[int, int]:
     )
 
 
-def grid(length: int, policy: CropPolicy) -> list[int]:
-    """First pixel of every window along a side of at least `policy.size`, last edge included."""
-    stride = policy.wide_stride if length >= policy.wide else policy.stride
-    last = length - policy.size
-    starts = list(range(0, last + 1, stride))
-    if starts[-1] != last:
-        starts.append(last)
-    return starts
+def grid_count(length: int, policy: CropPolicy) -> int:
+    """Windows of the grid along a side of at least `policy.size`, last edge included."""
+    return -(-(length - policy.size) // _stride(length, policy)) + 1
+
+
+def grid_start(index: int, length: int, policy: CropPolicy) -> int:
+    """First pixel of the `index`-th of them; the last step may be shorter."""
+    return min(index * _stride(length, policy), length - policy.size)
+
+
+def _stride(length: int, policy: CropPolicy) -> int:
+    return policy.wide_stride if length >= policy.wide else policy.stride
 
 
 def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
@@ -102,16 +117,25 @@ def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]
     list of (top, left)
         `min(policy.number, windows of the grid)` different corners.
     """
-    tops, lefts = grid(height, policy), grid(width, policy)
-    if len(tops) * len(lefts) <= policy.number:
-        return [(top, left) for top in tops for left in lefts]
-    rows = _row_count(len(tops), len(lefts), height / width, policy.number)
-    found = []
-    for row in range(rows):
-        count = policy.number * (row + 1) // rows - policy.number * row // rows
-        top = tops[_spread(row, rows, len(tops))]
-        found += [(top, lefts[_spread(column, count, len(lefts))]) for column in range(count)]
-    return found
+    down, across, number = grid_count(height, policy), grid_count(width, policy), policy.number
+    if down * across <= number:
+        places = [(row, column) for row in range(down) for column in range(across)]
+    else:
+        rows = _row_count(down, across, height / width, number)
+        places = []
+        for row in range(rows):
+            count = number * (row + 1) // rows - number * row // rows
+            used = _spread(row, rows, down)
+            places += [(used, _spread(column, count, across)) for column in range(count)]
+    return [
+        (grid_start(row, height, policy), grid_start(column, width, policy))
+        for row, column in places
+    ]
+
+
+def image_corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
+    """`corners` of an image of any size, which is enlarged where it is small."""
+    return corners(*enlarged_size(height, width, policy.size), policy)
 
 
 def _row_count(rows: int, columns: int, aspect: float, number: int) -> int:
@@ -145,12 +169,8 @@ def read_crops(image: Tensor, policy: CropPolicy) -> Tensor:
     Tensor, (K, 3, size, size), float in [0, 1]
         float32 for uint8 images, else of the dtype of the image; on the image's device.
     """
-    return read_windows(image, _corners_of(image, policy), policy.size)
-
-
-def _corners_of(image: Tensor, policy: CropPolicy) -> list[tuple[int, int]]:
     height, width = image.shape[-2:]
-    return corners(*enlarged_size(height, width, policy.size), policy)
+    return read_windows(image, image_corners(height, width, policy), policy.size)
 
 
 def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tensor:
@@ -182,17 +202,25 @@ def _enlarged_window(
 ) -> Tensor:
     """One window of the bicubic enlargement of `image` to `target`, clipped to [0, 1]."""
     height, width = image.shape[-2:]
-    rows, row_weights = _cubic_taps(height, target[0], corner[0], size, image.device)
-    columns, column_weights = _cubic_taps(width, target[1], corner[1], size, image.device)
-    first, past = int(columns.min()), int(columns.max()) + 1
+    rows, row_weights = _cubic_taps(height, target[0], corner[0], size, image)
+    columns, column_weights = _cubic_taps(width, target[1], corner[1], size, image)
+    # Those of the columns' first and last sample, found without waiting for the device.
+    first = max(floor(_sampled(corner[1], width, target[1])) - 1, 0)
+    past = min(floor(_sampled(corner[1] + size - 1, width, target[1])) + 3, width)
     source = as_float(image[:, :, first:past][:, rows])  # (3, size, 4, columns read)
-    lines = torch.einsum("crtw,rt->crw", source, row_weights.to(source))
-    window = torch.einsum("crst,st->crs", lines[:, :, columns - first], column_weights.to(source))
+    with torch.autocast(image.device.type, enabled=False):  # it would round these sums
+        lines = torch.einsum("crtw,rt->crw", source, row_weights)
+        window = torch.einsum("crst,st->crs", lines[:, :, columns - first], column_weights)
     return window.clamp(0, 1)
 
 
+def _sampled(place: _Place, length: int, target: int) -> _Place:
+    """Where in a row of `length` pixels the enlargement to `target` samples its `place`-th."""
+    return (place + 0.5) * length / target - 0.5
+
+
 def _cubic_taps(
-    length: int, target: int, start: int, count: int, device: torch.device
+    length: int, target: int, start: int, count: int, image: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Source pixels and weights of `count` samples from `start` on, of bicubic `length`->`target`.
 
@@ -200,10 +228,10 @@ def _cubic_taps(
 
     Returns
     -------
-    Tensor, (count, 4), int64 and Tensor, (count, 4), float64
+    Tensor, (count, 4), int64 and Tensor, (count, 4)
+        On the device of `image`; the weights of its float type, float32 where it is uint8.
     """
-    position = (torch.arange(start, start + count, dtype=torch.float64) + 0.5) * length / target
-    position = position - 0.5
+    position = _sampled(torch.arange(start, start + count, dtype=torch.float64), length, target)
     base = position.floor()
     taps = base[:, None] + torch.arange(-1, 3)
     distance = (position[:, None] - taps).abs()
@@ -211,4 +239,6 @@ def _cubic_taps(
     near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
     far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
     weights = torch.where(distance <= 1, near, far)
-    return taps.long().clamp(0, length - 1).to(device), weights.to(device)
+    # Rounded before they are moved: not every device has float64.
+    weights = weights.to(image.dtype if image.is_floating_point() else torch.float32)
+    return taps.long().clamp(0, length - 1).to(image.device), weights.to(image.device)

@@ -1,4 +1,4 @@
-"""Running out of a GPU's memory, told as what to set instead."""
+"""Running out of memory: how it is known, and what to set instead."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from contextlib import contextmanager
 import torch
 
 from .errors import SriqaError
+
+# In the errors of torch, which on the CPU are of the type of any other, and of its libraries.
+_SIGNS = ("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED", "bad_alloc")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of Python, NumPy or torch says that memory has run out."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
 @contextmanager

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterable
 from math import isfinite
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .crops import CropPolicy, read_crops
+from .crops import CropPolicy, image_corners, read_windows
 from .errors import SriqaError
-from .images import ImageLike
+from .images import MAX_PIXELS, ImageLike
 from .models.rectifier import Rectifier
 from .quality_map import QualityMap, quality_map
 from .scoring import score_all
 
 if TYPE_CHECKING:
     from .models import QualityModel
+
+# How far outside [0, 1] a value is taken for rounding: the step of float16 above 1 is 0.00098. Half
+# a step of 8-bit values, 0.002, would be a mistake in scaling.
+_ROUNDING = 1e-3
 
 
 class CalibratedMetric(nn.Module):
@@ -26,8 +32,13 @@ class CalibratedMetric(nn.Module):
     ``metric(x)``: (N, 3, H, W) in [0, 1] -> (N, 1), differentiable with respect to x.
     ``metric.score(image)``: a score for any image a user has.
 
-    Higher is better. The metric's own parameters never collect gradients, it stays in evaluation
-    mode inside a module that is being trained, and scores in float32 inside `torch.autocast`.
+    Higher is better. The metric's own parameters never collect gradients, and it stays in
+    evaluation mode inside a module that is being trained. It always scores in float32, also inside
+    `torch.autocast`; `.half()`, `.bfloat16()`, `.double()` and `.to(dtype)`, of itself or of a
+    module that holds it, leave its weights as they are.
+
+    `torch.compile(metric, fullgraph=True)` and `torch.export.export` work for a fixed size of
+    images; what is compiled or exported does not check values.
 
     Parameters
     ----------
@@ -41,10 +52,19 @@ class CalibratedMetric(nn.Module):
         Which crops of an image are read.
     weights_id : str
         What identifies the weights in every output.
+
+    Attributes
+    ----------
+    higher_is_better : bool
+        True.
+    checks_range : bool
+        Whether `forward` refuses values outside [0, 1], by default True. Values up to 0.001
+        outside, as rounding makes them, are scored as they are. Where it is False, as in pyiqa,
+        any finite values are.
     """
 
     higher_is_better = True
-    checks_range = True  # whether `forward` refuses values outside [0, 1]
+    checks_range = True
 
     def __init__(
         self,
@@ -66,6 +86,15 @@ class CalibratedMetric(nn.Module):
     def train(self, mode: bool = True) -> CalibratedMetric:
         """Stay in evaluation mode: dropout would make the score random."""
         return super().train(False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> CalibratedMetric:
+        """Move, but never round: what every `.to()`, `.half()` and the like comes down to."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            found = fn(tensor)
+            return found if found.dtype == tensor.dtype else tensor.to(found.device)
+
+        return super()._apply(moved, *args, **kwargs)
 
     @property
     def device(self) -> torch.device:
@@ -106,7 +135,7 @@ class CalibratedMetric(nn.Module):
         Returns
         -------
         Tensor, (N, 1), float32
-            Higher is better.
+            Higher is better. With weights that give NaN it is NaN; `score` raises then.
 
         Raises
         ------
@@ -114,40 +143,53 @@ class CalibratedMetric(nn.Module):
             If the shape, the type or a value is wrong; the message quotes it.
         """
         images = _checked(images, self.checks_range)
+        images = images.to(self.device, torch.float32).expand(-1, 3, -1, -1)
+        height, width = images.shape[-2:]
+        where = image_corners(height, width, self.policy)
         codes = []
-        with self._without_autocast():  # enlarging a small image multiplies matrices, too
-            for image in images.to(self.device, torch.float32):
-                crops = read_crops(image.expand(3, -1, -1), self.policy)
-                codes.append(self.encode(crops).mean(0))
-            return self.read(torch.stack(codes)).unsqueeze(1)
+        for part in images.split(max(1, self.crops_per_pass // len(where))):
+            crops = torch.cat([read_windows(image, where, self.policy.size) for image in part])
+            codes.append(self.encode(crops).unflatten(0, (len(part), len(where))).mean(1))
+        return self.read(torch.cat(codes)).unsqueeze(1)
 
-    def score(self, images: ImageLike | Sequence[ImageLike]) -> float | list[float]:
-        """Score one image or a list of images of any kind and size.
+    def score(
+        self, images: ImageLike | Iterable[ImageLike], *, max_pixels: int = MAX_PIXELS
+    ) -> float | list[float]:
+        """Score one image, or any number of images of any kind and size.
 
         Parameters
         ----------
-        images : path, PIL image, ndarray (H, W, 3), tensor (3, H, W), or a list of them
-            8-bit, 16-bit or float in [0, 1].
+        images : path, PIL image, ndarray (H, W, 3), tensor (3, H, W), or an iterable of them
+            8-bit, 16-bit or float in [0, 1]. A list, a generator: of what is iterated over, only
+            a few images are held at a time. A str is a path, an array or a tensor an image.
+        max_pixels : int
+            Larger files and PIL images are errors.
 
         Returns
         -------
         float, or list of float in the order given
-            Higher is better.
+            Finite; higher is better.
 
         Raises
         ------
         ImageError
             If an image cannot be read; the message names it.
+        SriqaError
+            If memory does not suffice for an image, or its score is not finite.
         """
-        with self._without_autocast():
-            if isinstance(images, (list, tuple)):
-                return score_all(self, images)
-            return score_all(self, [cast(ImageLike, images)])[0]
+        if _is_one(images):
+            return score_all(self, [cast(ImageLike, images)], max_pixels)[0]
+        return score_all(self, cast(Iterable[ImageLike], images), max_pixels)
 
-    def quality_map(self, image: ImageLike) -> QualityMap:
+    def quality_map(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
-        with self._without_autocast():
-            return quality_map(self, image)
+        return quality_map(self, image, max_pixels=max_pixels)
+
+
+def _is_one(images: ImageLike | Iterable[ImageLike]) -> bool:
+    """Whether this is an image, also where it could be iterated over."""
+    alone = (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, Tensor)
+    return isinstance(images, alone) or hasattr(images, "read") or not isinstance(images, Iterable)
 
 
 def _checked(images: Tensor, checks_range: bool) -> Tensor:
@@ -161,9 +203,12 @@ def _checked(images: Tensor, checks_range: bool) -> Tensor:
         raise SriqaError(f"expected at least one image of at least one pixel, got shape {shape}")
     if not images.is_floating_point():
         raise SriqaError(f"expected floats in [0, 1], got {images.dtype}; divide 8-bit by 255")
+    if torch.compiler.is_compiling():  # a graph has no place for an error
+        return images
     low, high = (value.item() for value in images.detach().aminmax())
-    if checks_range and not (low >= 0 and high <= 1):  # also when NaN
-        raise SriqaError(f"expected values in [0, 1], got {low:g} to {high:g}")
+    if checks_range and not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # also when NaN
+        way_out = "clamp them, or divide 8-bit values by 255"
+        raise SriqaError(f"expected values in [0, 1], got {low:g} to {high:g}; {way_out}")
     if not (isfinite(low) and isfinite(high)):
         raise SriqaError(f"expected finite values, got {low:g} to {high:g}")
     return images

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from .crops import enlarged_size, grid, read_windows
-from .images import ImageLike, to_tensor
-from .scoring import Scorable, score_all
+from .crops import enlarged_size, grid_count, grid_start, read_windows
+from .errors import SriqaError
+from .images import MAX_PIXELS, ImageLike, to_tensor
+from .scoring import Scorable, name_of, not_finite, score_all, tried
+
+# More than an image of 200 megapixels has on the default grid, unless it is long and thin.
+_MOST_WINDOWS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +106,7 @@ def quality_map(
     image: ImageLike,
     batch_size: int | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    max_pixels: int = MAX_PIXELS,
 ) -> QualityMap:
     """Score every window of the grid that the metric's crop policy lays over an image.
 
@@ -113,6 +119,8 @@ def quality_map(
         device.
     track : callable, optional
         Goes through the batches; a progress bar may watch here.
+    max_pixels : int
+        A larger image is an error, see `to_tensor`.
 
     Returns
     -------
@@ -122,21 +130,39 @@ def quality_map(
     ------
     ImageError
         If the image cannot be read; the message names it.
+    SriqaError
+        If its map would have more than 100,000 windows, or a score of it is not finite.
     """
-    pixels = to_tensor(image)
+    name, pixels = name_of(image), to_tensor(image, max_pixels=max_pixels)
     policy, size = metric.policy, batch_size or metric.crops_per_pass
     height, width = pixels.shape[-2:]
     tall, wide = enlarged_size(height, width, policy.size)
-    tops, lefts = grid(tall, policy), grid(wide, policy)
-    scores = np.empty(len(tops) * len(lefts), np.float32)
-    with torch.inference_mode():
-        for start in track(range(0, len(scores), size)):
-            batch = range(start, min(start + size, len(scores)))
-            where = [(tops[i // len(lefts)], lefts[i % len(lefts)]) for i in batch]
-            crops = read_windows(pixels, where, policy.size).to(metric.device)
-            scores[start : batch.stop] = metric.read(metric.encode(crops, size)).cpu()
+    down, across = grid_count(tall, policy), grid_count(wide, policy)
+    if down * across > _MOST_WINDOWS:
+        raise SriqaError(
+            f"{name}: its map would have {down}×{across} = {down * across} windows, over the limit "
+            f"of {_MOST_WINDOWS}; map a part of the image"
+        )
+    tops = [grid_start(row, tall, policy) for row in range(down)]
+    lefts = [grid_start(column, wide, policy) for column in range(across)]
+    where = [(top, left) for top in tops for left in lefts]
+
+    def scored(start: int) -> np.ndarray:
+        with torch.inference_mode():
+            crops = read_windows(pixels, where[start : start + size], policy.size)
+            return metric.read(metric.encode(crops.to(metric.device), size)).cpu().numpy()
+
+    scores = np.empty(len(where), np.float32)
+    for start in track(range(0, len(where), size)):
+        found = tried(name, partial(scored, start))
+        if isinstance(found, SriqaError):
+            raise found
+        scores[start : start + size] = found
+    odd = scores[~np.isfinite(scores)]
+    if odd.size:
+        raise not_finite(name, float(odd[0]))
     return QualityMap(
-        scores=scores.reshape(len(tops), len(lefts)),
+        scores=scores.reshape(down, across),
         tops=np.array(tops),
         lefts=np.array(lefts),
         size=policy.size,

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -6,11 +7,73 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriqa_metric.crops import CropPolicy, corners, enlarged_size, grid, read_crops, read_windows
+from sriqa_metric.crops import (
+    CropPolicy,
+    corners,
+    enlarged_size,
+    grid_count,
+    grid_start,
+    image_corners,
+    read_crops,
+    read_windows,
+)
 from sriqa_metric.errors import SriqaError
 
 SIDES = st.integers(224, 3000)
 POLICY = CropPolicy()
+
+
+def grid(length: int, policy: CropPolicy) -> list[int]:
+    """The rule of the grid as a list of all windows."""
+    stride = policy.wide_stride if length >= policy.wide else policy.stride
+    last = length - policy.size
+    starts = list(range(0, last + 1, stride))
+    if starts[-1] != last:
+        starts.append(last)
+    return starts
+
+
+def listed_corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
+    """The rule of the corners, from lists of all windows."""
+    tops, lefts, number = grid(height, policy), grid(width, policy), policy.number
+    if len(tops) * len(lefts) <= number:
+        return [(top, left) for top in tops for left in lefts]
+    fewest = max(-(-number // len(lefts)), min(2, len(tops), number))
+    most = min(len(tops), number // min(2, len(lefts), number))
+    rows = max(fewest, min(most, round((number * height / width) ** 0.5)))
+    found = []
+    for row in range(rows):
+        count = number * (row + 1) // rows - number * row // rows
+        for column in range(count):
+            found.append((spread(row, rows, tops), spread(column, count, lefts)))
+    return found
+
+
+def spread(index: int, count: int, starts: list[int]) -> int:
+    last = len(starts) - 1
+    return starts[last // 2 if count == 1 else (index * last + (count - 1) // 2) // (count - 1)]
+
+
+POLICIES = st.builds(
+    CropPolicy,
+    size=st.integers(1, 224),
+    number=st.integers(1, 40),
+    stride=st.integers(1, 300),
+    wide_stride=st.integers(1, 300),
+    wide=st.integers(1, 2000),
+)
+
+
+@given(st.integers(224, 20_000), POLICIES)
+def test_the_grid_is_counted_as_it_would_be_listed(length, policy):
+    starts = grid(length, policy)
+    assert grid_count(length, policy) == len(starts)
+    assert [grid_start(index, length, policy) for index in range(len(starts))] == starts
+
+
+@given(SIDES, SIDES, POLICIES)
+def test_corners_are_those_of_the_listed_grid(height, width, policy):
+    assert corners(height, width, policy) == listed_corners(height, width, policy)
 
 
 @given(SIDES, SIDES)
@@ -44,8 +107,8 @@ def test_crops_of_a_wide_image_stand_dense_along_its_length():
 
 
 def test_the_grid_widens_from_1024_on():
-    assert grid(1023, POLICY)[1] == 32
-    assert grid(1024, POLICY)[1] == 48
+    assert grid_start(1, 1023, POLICY) == 32
+    assert grid_start(1, 1024, POLICY) == 48
 
 
 def test_an_exact_window_is_one_crop():
@@ -61,6 +124,9 @@ def test_crops_are_the_pixels_of_the_image(picture):
         assert torch.equal(crop, expected)
 
 
+@pytest.mark.answers(
+    "Work and memory", "an image smaller than a crop, even of one pixel", "enlarged and scored"
+)
 @pytest.mark.parametrize("size", [(1, 1), (100, 150), (223, 225), (8, 700), (300, 57), (200, 200)])
 def test_small_images_are_enlarged_as_torch_does(size, rng):
     image = torch.from_numpy(rng.random((3, *size), dtype="float32"))
@@ -72,9 +138,36 @@ def test_small_images_are_enlarged_as_torch_does(size, rng):
     assert (read_windows(image, where, 224) - expected).abs().max() < 2e-4
 
 
-def test_enlarging_reads_only_the_windows():
-    image = torch.zeros(3, 1, 2_000_000)  # enlarged whole, 224 x 448,000,000
-    assert read_crops(image, POLICY).shape == (15, 3, 224, 224)
+@pytest.mark.answers("Work and memory", "any image", "only its crops are read and scored")
+@given(st.integers(1, 10**9), st.integers(1, 10**9), st.integers(1, 40))
+def test_sides_of_any_length_have_their_crops_at_once(height, width, number):
+    policy = CropPolicy(number=number)
+    tall, wide = enlarged_size(height, width, 224)
+    found = image_corners(height, width, policy)
+    windows = grid_count(tall, policy) * grid_count(wide, policy)
+    assert len(set(found)) == len(found) == min(number, windows)
+    assert all(0 <= top <= tall - 224 and 0 <= left <= wide - 224 for top, left in found)
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "an image far longer than wide, 2,000,000×1 pixels",
+    "scored from its crops, in the memory of any other image",
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_thin_image_is_read_at_its_crops_only(turned):
+    image = torch.linspace(0, 1, 2_000_000).expand(3, 1, -1)  # enlarged, 224 x 448,000,000
+    image = image.mT if turned else image
+    tracemalloc.start()
+    crops = read_crops(image, POLICY)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert crops.shape == (15, 3, 224, 224)
+    assert peak < 1e6  # Python's own, lists of windows above all
+    # The ramp is seen from end to end.
+    middle = crops.mean((1, 2, 3))
+    assert middle.diff().min() > 0
+    assert middle[[0, -1]].tolist() == pytest.approx([0, 1], abs=1e-3)
 
 
 def test_gradients_reach_every_pixel_of_a_small_image():
@@ -84,6 +177,22 @@ def test_gradients_reach_every_pixel_of_a_small_image():
     assert (image.grad != 0).all()
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "a crop policy of more than 50 million pixels in an image's crops",
+    "error: at most that",
+)
+def test_a_policy_asks_for_a_bounded_number_of_pixels():
+    assert CropPolicy(size=1000, number=50).number == 50
+    with pytest.raises(SriqaError, match="size·size·number must be at most 50000000, not 1000·"):
+        CropPolicy(size=1000, number=51)
+    with pytest.raises(SriqaError, match="not 10000·10000·1"):
+        CropPolicy.from_dict(CropPolicy().to_dict() | {"size": 10_000, "number": 1})
+
+
+@pytest.mark.answers(
+    "Weights and the Hub", "a crop policy with a value out of its range", "error that quotes it"
+)
 @pytest.mark.parametrize("bad", [{"size": 0}, {"number": 1.5}, {"stride": True}])
 def test_a_bad_policy_is_quoted(bad):
     ((name, value),) = bad.items()

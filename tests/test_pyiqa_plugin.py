@@ -28,11 +28,13 @@ def dbcnn_file(tmp_path_factory):
     return save_random("sriqa_dbcnn", tmp_path_factory.mktemp("weights"), FEW)
 
 
+@pytest.mark.answers("Modules", '`pyiqa.list_models("NR")`', "lists every metric of this package")
 def test_every_metric_is_listed_as_blind_and_higher_is_better():
     assert set(CATALOG) <= set(pyiqa.list_models("NR"))
     assert not set(CATALOG) & set(pyiqa.list_models("FR"))
 
 
+@pytest.mark.answers("Modules", "a path, through pyiqa", "the score that `load` gives, to 1e-5")
 def test_a_path_scores_as_it_does_without_pyiqa(metric, lite):
     score = metric(str(COFFEE))
     assert score.shape == (1, 1)
@@ -41,6 +43,9 @@ def test_a_path_scores_as_it_does_without_pyiqa(metric, lite):
     assert metric.metric_mode == "NR"
 
 
+@pytest.mark.answers(
+    "Modules", "pyiqa with gray or colour tensors of any float type", "scored in float32, (N, 1)"
+)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gray_and_colour_tensors_of_any_float_type(metric, dtype, channels, picture):
@@ -63,12 +68,48 @@ def test_as_loss_gives_gradients_also_outside_the_range(picture):
     assert all(parameter.grad is None for parameter in loss.net.parameters())
 
 
+@pytest.mark.answers(
+    "Modules",
+    "as pyiqa's loss, a network that overshoots [0, 1], by rounding or more",
+    "scored, with gradients",
+)
+@pytest.mark.parametrize("over", [1e-7, 1e-4, 0.2])
+def test_a_loss_takes_what_overshoots(picture, over):
+    loss = pyiqa.create_metric("sriqa_lite", as_loss=True, device="cpu", policy=FEW)
+    images = picture[None].float() / 255
+    images[..., ::2, 150], images[..., ::3, 151] = -over, 1 + over
+    images.requires_grad_()
+    loss(images).backward()
+    assert images.grad.isfinite().all()
+    assert images.grad[..., 150:152].abs().sum() > 0
+
+
+@pytest.mark.answers("Modules", "scores by pyiqa of values 1e-7 outside [0, 1]", "scored")
+def test_pyiqa_s_own_check_allows_for_rounding(metric, picture):
+    images = picture[None].float() / 255
+    images[..., ::2, 150], images[..., ::3, 151] = -1e-7, 1 + 1e-7
+    assert torch.allclose(metric(images), metric(images.clamp(0, 1)), atol=1e-4)
+
+
+@pytest.mark.answers(
+    "Modules", "`.half()` and `torch.autocast` with pyiqa's interface", "the same scores"
+)
+@pytest.mark.parametrize("cast", ["half", "bfloat16", "double"])
+def test_casts_of_pyiqa_s_interface_move_no_score(metric, picture, cast):
+    images = picture[None].float() / 255
+    other = getattr(pyiqa.create_metric("sriqa_lite", device="cpu"), cast)()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(other(images), metric(images))
+
+
+@pytest.mark.answers("Modules", "as pyiqa's loss, NaN or infinity", "error that quotes it")
 def test_a_loss_of_nan_is_refused():
     loss = pyiqa.create_metric("sriqa_lite", as_loss=True, device="cpu", policy=FEW)
     with pytest.raises(SriqaError, match="expected finite values, got nan to nan"):
         loss(torch.full((1, 3, 224, 224), torch.nan))
 
 
+@pytest.mark.answers("Modules", "through pyiqa, values outside [0, 1]", "pyiqa's own error")
 def test_out_of_range_scores_are_pyiqa_s_error(metric):
     with pytest.raises(AssertionError, match="normalized"):
         metric(torch.full((1, 3, 224, 224), 1.5))
@@ -100,6 +141,11 @@ def test_random_weights_on_request():
     assert metric.net.weights_id == "unsaved"
 
 
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "through pyiqa, a metric without released weights",
+    "one error with the ways out",
+)
 def test_no_weights_are_one_error_of_ours():
     with pytest.raises(SriqaError) as caught:
         pyiqa.create_metric("sriqa_clip", device="cpu")
@@ -108,6 +154,9 @@ def test_no_weights_are_one_error_of_ours():
         assert way in str(caught.value)
 
 
+@pytest.mark.answers(
+    "Modules", "pyiqa's `load_weights`", "other weights, whose id is then `unsaved`"
+)
 def test_load_weights_and_to(tmp_path, picture):
     source = pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW)
     target = pyiqa.create_metric("sriqa_lite", device="cpu", policy=FEW, pretrained=False)

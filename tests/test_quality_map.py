@@ -45,6 +45,7 @@ def tiny() -> CalibratedMetric:
         return CalibratedMetric("tiny", Tiny(), rectifier, POLICY, "sha256:0123456789ab")
 
 
+@pytest.mark.answers("Modules", "`torch.autocast` around a map", "the same map, bit for bit")
 def test_autocast_moves_no_map(tiny):
     image = torch.rand(3, 70, 90, generator=torch.Generator().manual_seed(0))
     expected = tiny.quality_map(image).scores
@@ -81,6 +82,11 @@ def test_crops_of_the_bundled_metric_score_as_images_do(lite, picture):
     assert found.scores.ravel() == pytest.approx(lite.score(crops), abs=1e-5)
 
 
+@pytest.mark.answers(
+    "Images in memory",
+    "a map of an image smaller than a crop",
+    "a map of the enlarged image, told in pixels of the image",
+)
 def test_small_images_are_enlarged_first(tiny, rng):
     image = torch.from_numpy(rng.random((3, 20, 50), dtype=np.float32))
     found = quality_map(tiny, image)
@@ -107,6 +113,7 @@ def test_it_tells_the_ordinary_score_and_whose_it_is(tiny, rng):
     assert (found.metric, found.weights, found.size) == ("tiny", "sha256:0123456789ab", 32)
 
 
+@pytest.mark.answers("Work and memory", "a map in batches of any size", "the same map, to 1e-5")
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_batches_do_not_matter(tiny, rng, batch_size):
     image = rng.random((60, 110, 3))
@@ -136,6 +143,46 @@ def test_progress_sees_every_batch(tiny, rng):
 
     quality_map(tiny, rng.random((48, 48, 3)), 4, track)
     assert seen == [0, 4, 8]
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "the map of an image that has more than 100,000 windows",
+    "error with their number; map a part of it",
+)
+def test_a_map_has_a_bounded_number_of_windows(tiny, tmp_path):
+    image = Image.new("L", (400_000, 2))
+    image.save(tmp_path / "long.png")
+    with pytest.raises(
+        SriqaError, match=r"long\.png: its map would have 1×533332 = 533332 windows"
+    ):
+        tiny.quality_map(tmp_path / "long.png")
+    assert tiny.score(tmp_path / "long.png") == pytest.approx(tiny.score(np.zeros((32, 32, 3))))
+
+
+def test_a_map_of_a_longish_image_is_drawn_whole(tiny):
+    found = tiny.quality_map(torch.linspace(0, 1, 2000).expand(3, 2, -1))
+    assert found.scores.shape == (1, 2665)
+    assert found.per_pixel().shape == (2, 2000)
+    assert found.window(0, 2664) == (0, 1998, 2, 2000)
+
+
+@pytest.mark.answers(
+    "Work and memory", "a map in which a score is NaN or infinite", "error; nothing is written"
+)
+def test_a_map_of_no_numbers_is_an_error(tiny, monkeypatch):
+    monkeypatch.setattr(tiny, "read", lambda codes: torch.full((len(codes),), torch.inf))
+    with pytest.raises(SriqaError, match="ndarray: its score is inf; the weights are to blame"):
+        tiny.quality_map(np.zeros((40, 40, 3)))
+
+
+def test_too_little_memory_for_a_map_is_an_error(tiny, monkeypatch):
+    def encode(crops, at_once=None):
+        raise MemoryError
+
+    monkeypatch.setattr(tiny, "encode", encode)
+    with pytest.raises(SriqaError, match="ndarray: there is not enough memory to score it"):
+        tiny.quality_map(np.zeros((40, 40, 3)))
 
 
 def a_map(scores: np.ndarray, height: int, width: int, size: int = 32) -> QualityMap:
@@ -172,6 +219,9 @@ def test_field_is_bilinear_between_window_centres():
     assert field[20, 20] == pytest.approx(4.5 * 5 + 4.5)
 
 
+@pytest.mark.answers(
+    "Images in memory", "an image that cannot be scored, for a map", "the error that `score` gives"
+)
 @pytest.mark.parametrize(
     "image",
     [

@@ -58,6 +58,10 @@ BatchSize = Annotated[
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Threads that decode; by default what is fast.")
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(min=1, help="Images of more pixels are errors; by default of 200000000."),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the network on the CPU; one per core.")
 ]
@@ -90,6 +94,12 @@ def device_of(name: str, threads: int | None = None) -> torch.device:
 def say(command: str, message: object) -> None:
     """One line on stderr."""
     print(f"{command}: {message}", file=sys.stderr)
+
+
+def worded(error: object) -> str:
+    """An error in the words of a command that has an option `MaxPixels`."""
+    text, parameter = str(error), "max_pixels"
+    return f"{text.removesuffix(parameter)}--max-pixels" if text.endswith(parameter) else text
 
 
 def note(message: object) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..errors import SriqaError
 from ..registry import DEFAULT_METRIC
 from .common import (
     AUTO,
@@ -16,6 +17,7 @@ from .common import (
     BatchSize,
     Device,
     Format,
+    MaxPixels,
     Metric,
     Output,
     Threads,
@@ -28,6 +30,7 @@ from .common import (
     run,
     say,
     told,
+    worded,
 )
 
 NAME = "sriqa-compare"
@@ -50,6 +53,7 @@ def compare(
     batch_size: BatchSize = None,
     workers: Workers = None,
     threads: Threads = None,
+    max_pixels: MaxPixels = None,
     weights: Weights = None,
     version: Version = False,
 ) -> None:
@@ -73,11 +77,19 @@ def compare(
         from .progress import tracked
 
         model = load(metric, weights, device_of(device, threads))
-        comparison = compare_results(
-            model, results, batch_size, workers, lambda files: tracked(files, "scoring")
-        )
+        try:
+            comparison = compare_results(
+                model,
+                results,
+                batch_size,
+                workers,
+                lambda files: tracked(files, "scoring"),
+                max_pixels,
+            )
+        except SriqaError as error:
+            raise SriqaError(worded(error)) from None
         for failure in comparison.failed:
-            say(NAME, failure.error)
+            say(NAME, worded(failure.error))
         write_comparison(comparison, format, stream)
         if report:
             write_report(comparison, report, shlex.join([NAME, *sys.argv[1:]]))

@@ -45,7 +45,7 @@ class JsonLinesWriter:
         self._source = {"metric": metric, "weights": weights}
 
     def _write(self, values: dict[str, Any]) -> None:
-        print(json.dumps(values | self._source), file=self._stream, flush=True)
+        print(json.dumps(values | self._source, allow_nan=False), file=self._stream, flush=True)
 
     def scored(self, path: str, score: float) -> None:
         self._write({"path": path, "score": round(score, 6)})
@@ -79,7 +79,7 @@ class JsonWriter:
         self._failed.append({"path": path, "error": error})
 
     def close(self) -> None:
-        json.dump(self._document, self._stream, indent=2)
+        json.dump(self._document, self._stream, indent=2, allow_nan=False)
         self._stream.write("\n")
 
 

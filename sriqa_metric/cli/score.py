@@ -15,6 +15,7 @@ from .common import (
     BatchSize,
     Device,
     Format,
+    MaxPixels,
     Metric,
     Output,
     Threads,
@@ -27,6 +28,7 @@ from .common import (
     run,
     say,
     told,
+    worded,
 )
 from .paths import Item, expand
 
@@ -52,6 +54,7 @@ def score(
     batch_size: BatchSize = None,
     workers: Workers = None,
     threads: Threads = None,
+    max_pixels: MaxPixels = None,
     weights: Weights = None,
     map_: Annotated[
         Path | None,
@@ -77,12 +80,14 @@ def score(
     if map_:
         refuse(map_, [*inputs, *([output] if output else [])])
     with opened(output, inputs) as stream:
+        from ..images import MAX_PIXELS
         from ..weights.load import load
 
+        limit = max_pixels or MAX_PIXELS
         model = load(metric, weights, device_of(device, threads))
-        failed = _score(model, items, format, stream, batch_size, workers)
+        failed = _score(model, items, format, stream, batch_size, workers, limit)
         if map_ and not failed:
-            _write_map(model, items[0].path, map_, batch_size)
+            _write_map(model, items[0].path, map_, batch_size, limit)
     if failed:
         say(NAME, f"{failed} of {len(items)} failed")
         raise typer.Exit(1)
@@ -95,6 +100,7 @@ def _score(
     stream: TextIO,
     batch_size: int | None,
     workers: int | None,
+    max_pixels: int,
 ) -> int:
     """Score every item and write it; returns how many failed, each named on stderr."""
     from ..scoring import score_stream
@@ -102,33 +108,37 @@ def _score(
     from .progress import tracked
 
     writer = WRITERS[format](stream, model.name, model.weights_id)
-    results = score_stream(
-        model, (item.path for item in items if not item.problem), batch_size, workers
-    )
+    paths = (item.path for item in items if not item.problem)
+    results = score_stream(model, paths, batch_size, workers, max_pixels)
     failed = 0
     for item in tracked(items, "scoring"):
         result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
         if isinstance(result, SriqaError):
             failed += 1
-            say(NAME, result)
-            writer.failed(item.path, str(result))
+            say(NAME, worded(result))
+            writer.failed(item.path, worded(result))
         else:
             writer.scored(item.path, result)
     writer.close()
     return failed
 
 
-def _write_map(model: CalibratedMetric, image: str, path: Path, batch_size: int | None) -> None:
+def _write_map(
+    model: CalibratedMetric, image: str, path: Path, batch_size: int | None, max_pixels: int
+) -> None:
     """Write the quality map of an image: its values if the path ends in .csv, else a picture."""
+    from ..images import read_image
     from ..map_picture import draw_map, write_map_csv
     from ..quality_map import quality_map
     from .progress import tracked
 
-    found = quality_map(model, image, batch_size, lambda batches: tracked(batches, "mapping"))
+    found = quality_map(
+        model, image, batch_size, lambda batches: tracked(batches, "mapping"), max_pixels
+    )
     if path.suffix.lower() == ".csv":
         write_map_csv(found, path)
     else:
-        draw_map(found, image, path)
+        draw_map(found, read_image(image, max_pixels=max_pixels), path)
 
 
 def _print_metrics() -> None:

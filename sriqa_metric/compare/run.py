@@ -57,19 +57,23 @@ def compare_results(
     batch_size: int | None = None,
     workers: int | None = None,
     track: Callable[[Sequence[_File]], Iterable[_File]] = iter,
+    max_pixels: int | None = None,
 ) -> Comparison:
     """Score matched results and compare the methods.
 
     A content of which a file fails is left out for every method, and the file is listed. `track`
-    passes the files on while they are scored, as a progress bar does.
+    passes the files on while they are scored, as a progress bar does. An image of more than
+    `max_pixels` fails; see `score_stream`.
 
     Raises
     ------
     SriqaError
         If no content can be scored for every method.
     """
+    from ..images import MAX_PIXELS
     from ..scoring import score_stream
 
+    limit = max_pixels or MAX_PIXELS
     files = [
         (method, content, path)
         for method, paths in enumerate(results.paths)
@@ -77,7 +81,7 @@ def compare_results(
     ]
     scores = np.full((len(results.methods), len(results.contents)), np.nan)
     failed = []
-    stream = score_stream(metric, (path for *_, path in files), batch_size, workers)
+    stream = score_stream(metric, (path for *_, path in files), batch_size, workers, limit)
     for method, content, path in track(files):
         score = next(stream)
         if isinstance(score, SriqaError):

@@ -120,6 +120,8 @@ def find_device(device: str | torch.device) -> torch.device:
         raise SriqaError(f"unknown device {device!r}; use 'cpu' or 'cuda'") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise SriqaError(f"device {str(chosen)!r}: this torch sees no CUDA device; use 'cpu'")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise SriqaError(f"device {str(chosen)!r}: this torch sees no Apple GPU; use 'cpu'")
     return chosen
 
 

@@ -6,6 +6,7 @@ import typing
 
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from sriqa_metric.cli.compare import app, compare
@@ -62,6 +63,19 @@ def test_a_broken_file_is_exit_1_and_named(folders):
     assert found.exit_code == 1
     assert str(broken) in found.stderr
     assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+
+
+def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
+    Image.new("RGB", (600, 500)).save(folders[0] / "coffee.png")
+    pixels = 600 * 500
+    found = run(*folders, "--max-pixels", pixels - 1, "--format", "json")
+    assert found.exit_code == 1
+    assert "score a part, or raise --max-pixels\n" in found.stderr
+    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+    assert run(*folders, "--max-pixels", pixels).exit_code == 0
+    found = run(*folders, "--max-pixels", 1)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.endswith("or raise --max-pixels\n")
 
 
 @pytest.mark.parametrize(

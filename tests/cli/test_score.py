@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,13 +13,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
+import sriqa_metric as sriqa
+from sriqa_metric import images
+from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter
 from sriqa_metric.cli.score import app
-from sriqa_metric.weights.format import weights_id
+from sriqa_metric.images import read_image
+from sriqa_metric.weights.format import save_weights, weights_id
 from tests.conftest import EXAMPLES
 
 COFFEE = str(EXAMPLES / "coffee_bicubic.png")
+SMALL = str(EXAMPLES / "coffee_LR.png")
 CHELSEA = str(EXAMPLES / "chelsea_bicubic.png")
 
 
@@ -44,6 +52,9 @@ def test_json_document(lite, score):
     assert "missing.png" in document["failed"][0]["error"]
 
 
+@pytest.mark.answers(
+    "Outputs", "any format", "every line or document names the metric and the id of its weights"
+)
 def test_json_lines_carry_metric_and_weights(lite):
     found = run("--format", "jsonl", CHELSEA, "missing.png", COFFEE)
     lines = [json.loads(line) for line in found.stdout.splitlines()]
@@ -54,6 +65,9 @@ def test_json_lines_carry_metric_and_weights(lite):
     assert ["score" in line for line in lines] == [True, False, True]
 
 
+@pytest.mark.answers(
+    "Outputs", "a file given twice, in any order", "a row for each, in the order given"
+)
 def test_csv_rows_keep_the_order_given(score):
     found = run("--format", "csv", COFFEE, CHELSEA, "missing.png", COFFEE)
     rows = list(csv.DictReader(io.StringIO(found.stdout)))
@@ -63,6 +77,11 @@ def test_csv_rows_keep_the_order_given(score):
     assert "missing.png" in rows[2]["error"]
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "some files cannot be scored",
+    "each named on stderr with its reason; the others are scored; exit status 1",
+)
 def test_table_is_on_stdout_and_messages_on_stderr():
     found = run(COFFEE, "missing.png")
     assert COFFEE in found.stdout
@@ -72,12 +91,14 @@ def test_table_is_on_stdout_and_messages_on_stderr():
     assert "1 of 2 failed" in found.stderr
 
 
+@pytest.mark.answers("Outputs", "all files scored", "exit status 0, nothing on stderr")
 def test_all_scored_is_exit_0_and_silent_on_stderr():
     found = run(COFFEE)
     assert found.exit_code == 0
     assert found.stderr == ""
 
 
+@pytest.mark.answers("Outputs", "wrong usage", "one message, no score, exit status 2")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -96,6 +117,126 @@ def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
     assert found.stdout == ""
 
 
+@pytest.mark.answers(
+    "Work and memory", "a file over the limit of pixels", "error that names the option --max-pixels"
+)
+def test_the_limit_of_pixels_is_an_option(tmp_path):
+    path = tmp_path / "max_pixels"  # in a name it stays as it is
+    Image.new("RGB", (300, 250)).save(path, "PNG")
+    small = run(str(path), "--max-pixels", str(300 * 250 - 1), "--format", "json")
+    assert small.exit_code == 1
+    (failed,) = json.loads(small.stdout)["failed"]
+    assert failed["path"] == str(path)
+    reason = "300×250 = 0.075 megapixels is over the limit of 0.074999; "
+    reason = f"{path}: {reason}score a part, or raise --max-pixels"
+    assert failed["error"] == reason
+    assert small.stderr.startswith(f"sriqa-score: {reason}\n")
+    assert run(str(path), "--max-pixels", str(300 * 250)).exit_code == 0
+    assert run(str(path), "--max-pixels", "0").exit_code == 2
+
+
+def test_the_limit_of_pixels_holds_for_the_map_too(tmp_path, monkeypatch):
+    limits, decode = [], images.decode_file
+    monkeypatch.setattr(
+        images, "decode_file", lambda path, limit: limits.append(limit) or decode(path, limit)
+    )
+    found = run(SMALL, "--map", str(tmp_path / "map.png"), "--max-pixels", "16384")
+    assert found.exit_code == 0
+    assert limits == [16384] * 3  # for its score, its map and its picture
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "a map of an image far longer than wide",
+    "error with the number of its windows; the image is scored",
+)
+def test_a_map_without_end_is_refused(tmp_path):
+    path = tmp_path / "long.png"
+    Image.new("L", (2_000_000, 1)).save(path)
+    found = run(str(path), "--map", str(tmp_path / "map.png"))
+    assert found.exit_code == 2
+    assert found.stderr.splitlines()[-1].startswith(
+        f"sriqa-score: {path}: its map would have 1×9333330 = 9333330 windows"
+    )
+    assert [one.name for one in tmp_path.iterdir()] == ["long.png"]
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "a PNG of 2,000,000×1 pixels among others",
+    "scored within seconds, as are the others",
+)
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="cannot tell how much memory was used")
+def test_a_long_thin_image_is_scored_with_little_memory(tmp_path):
+    path = tmp_path / "long.png"
+    Image.new("L", (2_000_000, 1)).save(path)
+    assert path.stat().st_size < 5000
+    code = "import sys, resource; from sriqa_metric.cli.score import app\n"
+    code += "app(sys.argv[1:], standalone_mode=False)\n"
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    peaks = []
+    for paths in ([COFFEE], [COFFEE, str(path)]):
+        words = [sys.executable, "-c", code, "--format", "jsonl", *paths]
+        found = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert [set(json.loads(line)) for line in found.stdout.splitlines()] == (
+            [{"path", "score", "metric", "weights"}] * len(paths)
+        )
+        peaks.append(int(found.stderr.splitlines()[-1]))
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "a file that memory does not suffice for",
+    "error with its name, exit status 1; the others are scored",
+)
+def test_too_little_memory_for_a_file_is_a_failed_file(tmp_path, monkeypatch, score):
+    def limited(image, **options):
+        if image == CHELSEA:
+            raise MemoryError
+        return read_image(image)
+
+    monkeypatch.setattr("sriqa_metric.scoring.to_tensor", limited)
+    found = run(CHELSEA, COFFEE, "--format", "json")
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["results"] == [{"path": COFFEE, "score": score[COFFEE]}]
+    assert found.stderr.splitlines() == [
+        f"sriqa-score: {CHELSEA}: there is not enough memory to score it; "
+        "set a smaller batch size, or score a part of it",
+        "sriqa-score: 1 of 2 failed",
+    ]
+
+
+@pytest.mark.answers(
+    "Outputs", "a score that is NaN or infinite", "error of that file; JSON never holds NaN"
+)
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+def test_no_output_holds_a_score_that_is_no_number(tmp_path, form):
+    metric = sriqa.load()
+    for tensor in (metric.quality_model.scale, metric.quality_model.hidden.weight):
+        tensor.fill_(3e38)  # finite, as weights must be, but no product of them is
+    weights = tmp_path / "odd.safetensors"
+    save_weights(weights, metric, {"training_data": "none"}, torch.float32)
+    found = run(COFFEE, "--weights", str(weights), "--format", form)
+    assert found.exit_code == 1
+    assert "its score is nan; the weights are to blame, use others" in found.stderr
+    rows = found.stdout.replace(f"{COFFEE}: its score is nan", "")
+    assert not re.search(r"\b(nan|inf|infinity)\b", rows, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("writer", [JsonWriter, JsonLinesWriter])
+def test_json_has_no_word_for_what_is_no_number(writer):
+    def write(score):
+        made = writer(io.StringIO(), "some_metric", "unsaved")
+        made.scored("a.png", score)
+        made.close()
+
+    write(1.5)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(math.nan)
+
+
 def test_threads_are_those_asked_for(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(torch, "set_num_threads", (asked := []).append)
@@ -104,6 +245,11 @@ def test_threads_are_those_asked_for(monkeypatch):
     assert CliRunner().invoke(app, ["--threads", "0", "x.png"]).exit_code == 2
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "`--device cuda` without CUDA",
+    "error, exit status 2; never the CPU in its place",
+)
 def test_missing_cuda_is_wrong_usage():
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
@@ -141,12 +287,20 @@ def test_glob_and_stdin_list(folder):
     assert paths_of(found) == [str(folder / "b.png"), str(folder / "a.PNG")]
 
 
+@pytest.mark.answers(
+    "Names and lists", "a file whose name looks like a pattern, `[1].png`", "the file"
+)
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
     odd = folder / "[1].png"
     shutil.copy(COFFEE, odd)
     assert paths_of(run("--format", "json", str(odd))) == [str(odd)]
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a folder without images, a pattern that nothing matches",
+    "error that says so, exit status 1",
+)
 def test_nothing_found_is_a_failure_not_silence(folder):
     (folder / "empty").mkdir()
     found = run("--format", "json", str(folder / "empty"), str(folder / "*.bmp"))
@@ -156,6 +310,11 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     assert "nothing matches this pattern" in reasons[1]
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "names with blanks, quotes, brackets, any script",
+    "written whole in every format",
+)
 @pytest.mark.parametrize("name", ["with space.png", "quo'te\".png", "ünï-写真.png", "[b]x.png"])
 @pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl"])
 def test_odd_names_are_written_whole(name, form, tmp_path):
@@ -172,6 +331,9 @@ def test_odd_names_are_written_whole(name, form, tmp_path):
     assert name in path_of[form](found.stdout)
 
 
+@pytest.mark.answers(
+    "Names and lists", "a name whose bytes are no text", "scored, and written as it is"
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
 def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
@@ -181,6 +343,7 @@ def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
     assert (b"\\udcff.png" if form == "jsonl" else b"\xff.png") in found.stdout
 
 
+@pytest.mark.answers("Names and lists", "a name that begins with a dash, after `--`", "a file")
 def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
     shutil.copy(COFFEE, tmp_path / "-x.png")
     monkeypatch.chdir(tmp_path)
@@ -194,6 +357,9 @@ def test_output_file_holds_what_stdout_would(tmp_path):
     assert target.read_text() == run("--format", "csv", COFFEE).stdout
 
 
+@pytest.mark.answers(
+    "Weights and the Hub", "`--weights` with a file of one's own", "its id stands in the output"
+)
 def test_local_weights_are_named_in_the_output(tmp_path):
     from sriqa_metric.registry import find_spec
 
@@ -217,6 +383,7 @@ def test_map_writes_a_picture_or_values_by_its_ending(tmp_path, score):
     assert len(rows) == 100  # 512x512, stride 32: ten by ten windows
 
 
+@pytest.mark.answers("Outputs", "`--map` with several images", "error, exit status 2")
 def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     path = tmp_path / "map.png"
     assert run(COFFEE, CHELSEA, "--map", str(path)).exit_code == 2
@@ -225,6 +392,11 @@ def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "an output that is an input, a folder, or in none",
+    "error before anything is scored; nothing is changed",
+)
 def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch):
     def load(*given):
         raise AssertionError("loaded")
@@ -245,6 +417,9 @@ def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch
     assert image.read_bytes() == before
 
 
+@pytest.mark.answers(
+    "Outputs", "an error while results are written to a file", "the file stays what it was"
+)
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "scores.csv"
     target.write_text("before")
@@ -275,12 +450,16 @@ def test_help_is_quick():
     assert min(seconds) < 0.5
 
 
+@pytest.mark.answers("Outputs", "the same command twice", "the same bytes")
 def test_two_processes_print_the_same_bytes():
     first, second = (command("--format", "csv", COFFEE, CHELSEA) for _ in range(2))
     assert first.returncode == 0
     assert first.stdout == second.stdout
 
 
+@pytest.mark.answers(
+    "Outputs", "a reader that ends early, as `head` does", "the command ends without a traceback"
+)
 def test_a_closed_pipe_is_no_traceback():
     words = f"{sys.executable} -m sriqa_metric --format csv {COFFEE} {CHELSEA} | head -n 1"
     found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)
