@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .containers import Stream, jpeg_markers, png_data
+from .containers import Stream, png_data
+from .jpeg import structure
 
 Decode = Callable[[bytes], np.ndarray]
 
@@ -56,12 +57,8 @@ def check_rows(
         stream.seek(max(0, end - _RUN))
         if stream.read(_RUN) == bytes(_RUN):
             _check_fill(stream, end, pixels, decode)
-        # Rows of JPEG without data are gray; in several scans they have the data of the others.
-        gray = set(values.tolist()) <= {127, 128}
-        if kind == "JPEG" and _is_huffman(stream, gray):
-            data = _whole(stream)
-            if _changes(data[:end] + _OTHER + data[end:], pixels, decode):
-                raise OSError("rows are missing")
+        if kind == "JPEG":
+            _check_scans(_whole(stream), set(values.tolist()) <= {127, 128}, pixels, decode)
 
 
 def _whole(stream: Stream) -> bytes:
@@ -91,15 +88,15 @@ def _check_fill(stream: Stream, end: int, pixels: np.ndarray, decode: Decode) ->
         raise OSError("rows are missing: the file was filled up with zeros")
 
 
-def _is_huffman(stream: Stream, gray: bool) -> bool:
-    """Whether the last rows of a JPEG are in doubt, and other bytes behind them tell."""
-    frame, scans = 0, 0
-    for marker, _ in jpeg_markers(stream):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = marker
-        scans += marker == 0xDA
+def _check_scans(data: bytes, gray: bool, pixels: np.ndarray, decode: Decode) -> None:
+    """Raise if the last scan goes on; `gray` are rows without data, unless other scans have it."""
+    if not gray and data.count(b"\xff\xda") == 1:
+        return  # the usual case, told at no cost
+    found = structure(data)
     # An arithmetic coder may leave out the last of its bytes.
-    return frame in (0xC0, 0xC1, 0xC2) and (gray or scans > 1)
+    doubtful = (gray or found.scans > 1) and found.frame in (0xC0, 0xC1, 0xC2)
+    if doubtful and _changes(data[: found.end] + _OTHER + data[found.end :], pixels, decode):
+        raise OSError("rows are missing")
 
 
 def _interlaced(stream: Stream) -> bool:

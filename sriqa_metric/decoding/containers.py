@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 
-# A marker that is neither a stuffed 0xFF nor a restart; any number of 0xFF may precede it.
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a length
+from .jpeg import structure
 
 
 class Stream(io.BufferedReader):
@@ -71,12 +68,12 @@ def end_of_picture(stream: Stream, kind: str) -> int | None:
     elif kind == "GIF":
         _walk_gif(stream)
     elif kind == "JPEG":
-        return _jpeg(stream)
+        stream.seek(0)
+        return structure(stream.read()).end
     elif kind == "JPEG2000":
         return _jpeg2000(stream)
     elif kind == "WEBP":
-        stream.seek(4)
-        return _inside(stream, 8 + int.from_bytes(stream.exactly(4), "little"))
+        return _webp(stream)
     elif kind == "AVIF":
         return max((end for name, _, end in _boxes(stream, 0) if name == b"mdat"), default=None)
     return None
@@ -125,26 +122,17 @@ def _skip_palette(stream: Stream, flags: int) -> None:
         stream.seek(6 << (flags & 7), os.SEEK_CUR)
 
 
-def _jpeg(stream: Stream) -> int:
-    """Offset of the end marker of the first picture."""
-    for marker, end in jpeg_markers(stream):
-        if marker == 0xD9:
-            return end
-    raise OSError("the file is cut off")
-
-
-def jpeg_markers(stream: Stream) -> Iterator[tuple[int, int]]:
-    """Markers of a JPEG and where they are, up to the end marker: of a thumbnail none."""
-    stream.seek(0)
-    data = stream.read()
-    where = 0
-    while found := _MARKER.search(data, where):
-        marker, where = found[1][0], found.end()
-        yield marker, found.start()
-        if marker == 0xD9:
-            return
-        if marker not in _ALONE:
-            where += int.from_bytes(data[where : where + 2], "big")
+def _webp(stream: Stream) -> int:
+    stream.seek(4)
+    end = _inside(stream, 8 + int.from_bytes(stream.exactly(4), "little"))
+    where = 12
+    while where + 8 <= end:
+        stream.seek(where)
+        name, size = struct.unpack("<4sI", stream.exactly(8))
+        if name == bytes(4):
+            raise OSError("a chunk is missing")
+        where += 8 + size + size % 2
+    return end
 
 
 def _jpeg2000(stream: Stream) -> int:
