@@ -25,8 +25,16 @@ Decode = Callable[[bytes], np.ndarray]
 _RUN = 64  # zeros at the end; encoders write as many only where the picture ends in a flat area
 _USED = 16  # zeros that an encoder may leave behind the last bit that matters
 _OTHER = bytes(range(1, 255)) * 16  # no 0xFF, which would be a marker
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
-_ADAM7 += ((0, 1, 1, 2),)  # first column and row, steps of both
+# First column and row of each pass, and the steps of both.
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 
 
 def check_rows(
