@@ -5,8 +5,9 @@ nothing. What follows the data of a whole picture is not used, so other bytes th
 pixel. Where they do, the picture was not whole.
 
 What cannot be told: zeros in place of the last rows of an uncompressed file (BMP, PPM, TGA, TIFF)
-are black rows; a GIF whose data end early, or a part that was overwritten in the middle of any
-file, is a picture too.
+are black rows; fewer than 64 zeros, zeros that happen to fill the picture to its last bytes, and
+what was overwritten in the middle of a file that has no checksums, are taken for the picture. In
+JPEG 2000 zeros are empty packets: filled up in front of its end mark it may pass.
 """
 
 from __future__ import annotations

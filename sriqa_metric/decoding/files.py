@@ -59,14 +59,14 @@ def decode_file(source: Source, max_pixels: int) -> tuple[np.ndarray, str]:
                 if kind == "TIFF":
                     tiff.check_unread(stream, name)
                 raise
-        pixels = decode(image, name, max_pixels)
-        last = image.getpixel((image.width - 1, image.height - 1))
-        del image  # its memory is needed for the next
 
         def again(data: bytes) -> np.ndarray:
             return decode(factory(io.BytesIO(data), ""), name, max_pixels)
 
+        pixels = decode(image, name, max_pixels)
         with decoding(name):
+            last = image.getpixel((image.width - 1, image.height - 1))
+            del image  # its memory is needed for the next
             check_rows(stream, kind, end, last, pixels, again)
     return pixels, name
 

@@ -68,11 +68,11 @@ def decode(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
     ImageError
         If it is cut off, damaged or oversized, or holds what 16 bits cannot.
     """
-    if image.format == "TIFF":
-        tiff.check(image, name)
-    swapped = _swapped_tiles(image)
-    _check_size(image, swapped is not None, name, max_pixels)
     with decoding(name):
+        if image.format == "TIFF":
+            tiff.check(image, name)
+        swapped = _swapped_tiles(image)
+        _check_size(image, swapped is not None, name, max_pixels)
         low = _low_bytes(image, swapped) if swapped else None
         _load(image)
         clear = image.info.get("transparency")  # the one 16-bit colour that is transparent
