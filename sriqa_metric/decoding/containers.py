@@ -74,7 +74,7 @@ def end_of_picture(stream: Stream, kind: str) -> int | None:
         return _jpeg2000(stream)
     elif kind == "WEBP":
         return _webp(stream)
-    elif kind == "AVIF":
+    elif kind in ("AVIF", "HEIF"):
         return max((end for name, _, end in _boxes(stream, 0) if name == b"mdat"), default=None)
     return None
 

@@ -42,7 +42,7 @@ def decoding(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(f"{name}: not enough memory to decode it; score a part of it") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())  # on one line
         way_out = "copy or save it again from its source"
         raise ImageError(f"{name}: is cut off or damaged ({reason}); {way_out}") from error
 

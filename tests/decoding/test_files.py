@@ -178,7 +178,7 @@ def test_plugins_of_the_user_are_asked(case, kind, monkeypatch):
     assert np.array_equal(pixels(read_image(path_of(case))), encoders.RGB)
 
     def damaged(file, name):
-        raise ValueError("no such box")
+        raise ValueError("no such\nbox\n")
 
     monkeypatch.setitem(Image.OPEN, kind, (damaged, None))
     with pytest.raises(ImageError, match=r"is cut off or damaged .*no such box"):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from .case import CUT, Case
-from .encoders import GRAY, RGB, SMOOTH, adam7_rows, encoded, png, png_rows
+from .encoders import AVIF, GRAY, JPEG2000, RGB, SMOOTH, WEBP, adam7_rows, encoded, png, png_rows
 
 _END = b"\xff\xd9"
 # A photograph's spectrum, so that lossy files are neither noise nor next to nothing.
@@ -28,11 +28,11 @@ def _kinds() -> dict[str, Callable[[], bytes]]:
         "tif": partial(encoded, RGB, "TIFF"),
         "ppm": partial(encoded, RGB, "PPM"),
     }
-    if features.check("webp"):
+    if WEBP:
         kinds["webp"] = partial(encoded, RGB, "WEBP")
-    if features.check("jpg_2000"):
+    if JPEG2000:
         kinds["jp2"] = partial(encoded, RGB, "JPEG2000")
-    if features.check("avif"):
+    if AVIF:
         kinds["avif"] = partial(encoded, RGB, "AVIF")
     return kinds
 
@@ -111,15 +111,15 @@ def _is_cut() -> list[Case]:
 
 def _is_filled() -> list[Case]:
     wholes = {name: (title, _photo("JPEG", **more)) for name, (title, more) in _JPEGS.items()}
-    if features.check("webp"):
+    if WEBP:
         wholes["webp"] = ("a WebP", _photo("WEBP"))
         wholes["webp_fast"] = ("a WebP of the fastest method", _photo("WEBP", method=0))
         wholes["webp_lossless"] = ("a lossless WebP", _photo("WEBP", lossless=True))
         profile = _photo("WEBP", icc_profile=b"x" * 99, exif=b"Exif\0\0" + b"x" * 99)
         wholes["webp_exif"] = ("a WebP with EXIF behind its pixels", profile)
-    if features.check("avif"):
+    if AVIF:
         wholes["avif"] = ("an AVIF", _photo("AVIF"))
-    if features.check("jpg_2000"):
+    if JPEG2000:
         wholes["jp2"] = ("a JPEG 2000", _photo("JPEG2000"))
     cases = []
     for name, (title, whole) in wholes.items():
@@ -182,7 +182,7 @@ def _is_whole() -> list[Case]:
         ("JPEG", "a JPEG", {"optimize": True}),
         ("JPEG", "a progressive JPEG", {"progressive": True}),
     ]
-    if features.check("webp"):
+    if WEBP:
         ends_flat.append(("WEBP", "a WebP", {"method": 0}))
         ends_flat.append(("WEBP", "a lossless WebP", {"method": 0, "lossless": True}))
     for number, (form, title, more) in enumerate(ends_flat):

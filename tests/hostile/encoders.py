@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 RGBA = np.dstack([RGB, np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))])
@@ -17,6 +17,8 @@ DEEP_RGBA = np.random.default_rng(2).integers(0, 65536, (48, 64, 4), dtype=np.ui
 DEEP_GRAY = DEEP_RGB[..., 0]
 SMOOTH = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)  # for lossy formats
 UNIT = np.float32(65535)
+WEBP, JPEG2000 = bool(features.check("webp")), bool(features.check("jpg_2000"))
+AVIF = "avif" in features.modules and bool(features.check("avif"))  # old Pillow lacks it
 
 
 def rgb(gray: np.ndarray) -> np.ndarray:

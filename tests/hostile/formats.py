@@ -6,16 +6,19 @@ import io
 from functools import partial
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from .case import Case
 from .encoders import (
+    AVIF,
     DEEP_RGB,
     GRAY,
+    JPEG2000,
     RGB,
     RGBA,
     SMOOTH,
     UNIT,
+    WEBP,
     adam7_rows,
     deep_png,
     encoded,
@@ -26,9 +29,6 @@ from .encoders import (
 )
 
 _SHAPE = RGB.shape[:2]
-_LOSSLESS = {"PNG", "BMP", "TIFF", "PPM", "TGA"}
-_WEBP, _JPEG2000 = bool(features.check("webp")), bool(features.check("jpg_2000"))
-_AVIF = bool(features.check("avif"))
 
 
 def _good(name: str, given: str, file: str, data: object, expect: object = None, **more: object):
@@ -60,15 +60,15 @@ def _formats() -> list[Case]:
         _good("ppm_plain", "a PPM in text", "plain.ppm", lambda: b"P3 2 1 255 1 2 3 4 5 6", plain),
         _good("tga", "a TGA", "a.tga", of(RGB, "TGA"), RGB),
     ]  # fmt: skip
-    if _WEBP:
+    if WEBP:
         cases.append(_good("webp", "a WebP", "a.webp", of(RGB, "WEBP")))
         lossless = of(RGB, "WEBP", lossless=True)
         cases.append(_good("webp_lossless", "a lossless WebP", "lossless.webp", lossless, RGB))
-    if _JPEG2000:
+    if JPEG2000:
         stream = of(RGB, "JPEG2000", no_jp2=True)
         cases.append(_good("jpeg2000", "a JPEG 2000", "a.jp2", of(RGB, "JPEG2000"), RGB))
         cases.append(_good("jpeg2000_stream", "a JPEG 2000 code stream", "a.j2k", stream, RGB))
-    if _AVIF:
+    if AVIF:
         cases.append(_good("avif", "an AVIF", "a.avif", of(RGB, "AVIF")))
     return cases
 
@@ -216,7 +216,7 @@ def _animations() -> list[Case]:
         ("tiff_pages", "a TIFF of several pages", "pages.tif", of("TIFF")),
         ("mpo", "an MPO of two pictures", "two.mpo", stereo),
     ]
-    if _WEBP:
+    if WEBP:
         rows.append(("webp_animated", "an animated WebP", "a3.webp", of("WEBP", lossless=True)))
     return [_good(*row, first, answer=answer) for row in rows]
 
