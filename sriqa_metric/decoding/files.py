@@ -55,9 +55,9 @@ def decode_file(source: Source, max_pixels: int) -> tuple[np.ndarray, str]:
             stream.seek(0)
             try:
                 image = factory(stream, "")
-            except (SyntaxError, KeyError):
+            except (SyntaxError, KeyError) as error:
                 if kind == "TIFF":
-                    tiff.check_unread(stream, name)
+                    tiff.check_unread(stream, name, error)
                 raise
 
         def again(data: bytes) -> np.ndarray:

@@ -9,10 +9,10 @@ from PIL import Image, TiffImagePlugin
 
 from ..errors import ImageError
 
-_WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 258, 259, 262
+_BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
 _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 277, 284, 338, 339
 _COLOURS = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "LAB"}
-_NUMBERS = {2: "signed ", 3: "float ", 5: "complex ", 6: "complex "}
+_NUMBERS = {2: "signed ", 3: "float ", 4: "undefined ", 5: "complex ", 6: "complex "}
 
 
 def check(image: Image.Image, name: str) -> None:
@@ -26,18 +26,20 @@ def check(image: Image.Image, name: str) -> None:
         raise _refusal(tags, name)
 
 
-def check_unread(file: BinaryIO, name: str) -> None:
-    """Raise ImageError where Pillow cannot open a TIFF that is sound, for what it is."""
+def check_unread(file: BinaryIO, name: str, error: Exception) -> None:
+    """Raise ImageError where Pillow's error is that it does not know such a TIFF."""
     try:
         file.seek(0)
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)
-        known = _WIDTH in tags and _PHOTOMETRIC in tags and _BITS in tags
+        compression = _first(tags, _COMPRESSION, 1)
+        refusal = _refusal(tags, name)
     except Exception:  # of any type: a damaged directory
         return
-    if known:
-        raise _refusal(tags, name)
+    known = compression in TiffImagePlugin.COMPRESSION_INFO
+    if not known or str(error) == "unknown pixel mode":
+        raise refusal
 
 
 def gray_range(image: Image.Image) -> tuple[int, bool]:

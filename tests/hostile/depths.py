@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from .case import Case
+from .case import CUT, Case
 from .encoders import (
     DEEP_GRAY,
     DEEP_RGB,
@@ -160,5 +160,9 @@ CASES = [
     _refused(
         "compression", "a TIFF with a compression that libtiff does not know",
         partial(tiff, RGB, 2, compression=50002), f"8-bit RGB with compression 50002 {_SAVE}",
+    ),
+    _refused(
+        "no_strips", "a TIFF that does not say where its pixels are",
+        lambda: tiff(RGB, 2).replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 65000, 4)), CUT,
     ),
 ]  # fmt: skip
