@@ -31,6 +31,11 @@ def test_file(name):
         check(name)
 
 
+@pytest.mark.answers(
+    "Image files",
+    "a file that is cut off, where ImageFile.LOAD_TRUNCATED_IMAGES is set",
+    "an error all the same",
+)
 def test_cut_files_are_errors_even_where_pillow_is_told_to_load_them(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     chosen = [case.name for case in CASES.values() if not case.ok and case.name != "forbidden"]
@@ -50,6 +55,11 @@ def test_good_files_read_the_same_where_pillow_is_told_to_load_cut_ones(monkeypa
             check(name)
 
 
+@pytest.mark.answers(
+    "Image files",
+    "an image above Image.MAX_IMAGE_PIXELS",
+    "read without a warning; max_pixels decides",
+)
 def test_limit_of_pillow_does_not_decide(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with warnings.catch_warnings():
@@ -91,6 +101,11 @@ def test_max_pixels_is_inclusive():
     assert MAX_PIXELS == 200_000_000
 
 
+@pytest.mark.answers(
+    "Image files",
+    "an EPS drawing where Ghostscript is installed",
+    "error; no program is started",
+)
 def test_ghostscript_is_never_asked(monkeypatch):
     import subprocess
 
@@ -102,6 +117,11 @@ def test_ghostscript_is_never_asked(monkeypatch):
     check("eps_as_png")
 
 
+@pytest.mark.answers(
+    "Image files",
+    "decoding in several threads",
+    "each gives its own pixels or error; no global state of Pillow changes",
+)
 def test_global_state_is_left_alone_and_threads_do_not_mix():
     state = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
     left_out = ("exif_damaged", "forbidden")
@@ -194,6 +214,11 @@ def test_what_pillow_reads_wrongly_is_refused_as_a_pil_image_too(name):
             image.load()
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "a healthy PNG, baseline JPEG, WebP, AVIF",
+    "decoded once; only what is in doubt is decoded again",
+)
 def test_healthy_files_are_decoded_once(monkeypatch):
     def never(*_: object) -> bool:
         raise AssertionError("decoded twice")
@@ -229,6 +254,11 @@ def test_what_is_saved_as_png_is_read_back(tmp_path, height, width, channels, ra
     assert np.array_equal(pixels(to_tensor(array)), expect)
 
 
+@pytest.mark.answers(
+    "Image files",
+    "a file with some bytes changed at random",
+    "pixels, or one error that names the file",
+)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_damage_gives_pixels_or_an_image_error(data):

@@ -66,6 +66,11 @@ def test_bands_give_what_the_whole_gives(monkeypatch):
     assert np.array_equal(to_tensor(encoders.DEEP_RGBA), array)
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "an image of more than 2 GB of pixels as they are returned",
+    "error from the header, before anything is decoded",
+)
 def test_limit_of_bytes_counts_what_is_returned(monkeypatch):
     monkeypatch.setattr(pixels, "MAX_BYTES", 3 * 48 * 64)
     for name in ("png", "gray", "jpeg", "palette"):
@@ -81,6 +86,11 @@ def test_two_hundred_megapixels_of_eight_bits_are_within_it():
     assert pixels.MAX_BYTES >= 3 * 200_000_000
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "too little memory to decode an image",
+    "error of that image: score a part of it",
+)
 def test_too_little_memory_is_the_error_of_the_image(monkeypatch):
     def fails(*_: object) -> None:
         raise MemoryError
@@ -90,6 +100,11 @@ def test_too_little_memory_is_the_error_of_the_image(monkeypatch):
         read_image(path_of("png"))
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "a PNG that unpacks to more than it claims",
+    "what it claims is read, the rest is not",
+)
 def test_png_that_unpacks_to_more_than_it_claims(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoders.png(4, 4, 8, 0, bytes(10_000_000)))

@@ -100,6 +100,15 @@ def _is_cut() -> list[Case]:
         given = f"{title} without its end mark"
         data = partial(_cut, whole, 100)
         cases.append(Case(f"cut_mark_{name}", given, f"m{name}.jpg", lambda w=whole: w()[:-2], CUT))
+    if JPEG2000:
+        for name, more in (
+            ("jp2", {}),
+            ("tiles", {"tile_size": (64, 64)}),
+            ("j2k", {"no_jp2": True}),
+        ):
+            given = "a JPEG 2000, cut off and closed with its end mark"
+            data = partial(_closed, _photo("JPEG2000", **more), 70)
+            cases.append(Case(f"cut_closed_{name}", given, f"closed.{name}", data, CUT))
     for name, title in (("L", "gray"), ("CMYK", "CMYK")):
         whole = partial(encoded, Image.fromarray(_PHOTO).convert(name), "JPEG")
         given = f"a {title} JPEG, cut off and closed with its end mark"
