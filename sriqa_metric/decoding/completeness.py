@@ -6,8 +6,9 @@ pixel. Where they do, the picture was not whole.
 
 What cannot be told: zeros in place of the last rows of an uncompressed file (BMP, PPM, TGA, TIFF)
 are black rows; fewer than 64 zeros, zeros that happen to fill the picture to its last bytes, and
-what was overwritten in the middle of a file that has no checksums, are taken for the picture. In
-JPEG 2000 zeros are empty packets: filled up in front of its end mark it may pass.
+what was overwritten in the middle of a file that has no checksums, are taken for the picture, and
+so is a progressive JPEG that was closed between two of its scans. In JPEG 2000 zeros are empty
+packets: filled up in front of its end mark it may pass.
 """
 
 from __future__ import annotations
