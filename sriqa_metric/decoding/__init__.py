@@ -13,8 +13,8 @@ consulted. One exception: for WebP (and odd GIFs) Pillow itself refuses more tha
 bits per colour channel come from Pillow as 8-bit, as do premultiplied TIFF, and a PIL image that is
 already loaded.
 
-Whether all rows are there is asked of what the container declares (`containers`) and of what the
-decoder used (`completeness`); the second and the first only for files, not for PIL images.
+Whether all rows are there is asked of what the container declares (`containers`, `jpeg`) and of
+what the decoder used (`completeness`). That is for files: a PIL image is what Pillow makes of it.
 """
 
 from .files import FORMATS, Source, decode_file, is_source
