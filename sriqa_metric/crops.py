@@ -19,7 +19,7 @@ from .images import as_float
 
 # Raise it when a change of decoding or of crops moves the score of any image: scores that are kept
 # on disk are then computed anew.
-READING_VERSION = 1
+READING_VERSION = 2
 
 # A policy comes with a file, and must not ask for endless work.
 _LARGEST = 10_000  # of any value

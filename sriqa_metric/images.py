@@ -6,33 +6,33 @@ RGB; 16-bit is scaled, not clipped.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from .decoding import decode, decode_file, eight_bits
+from .decoding import Source, decode, decode_file, deep, eight_bits, is_source
 from .errors import ImageError
 
 MAX_PIXELS = 200_000_000
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
+ImageLike = Source | Image.Image | np.ndarray | Tensor
 """Any image that a user has."""
 
 
-def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Tensor:
+def read_image(path: Source, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     """Read an image file.
 
     Parameters
     ----------
-    path : path
+    path : path, bytes or binary file object
         A file of one of `decoding.FORMATS`, recognised by its content (TGA, which has no
-        signature, by its extension).
+        signature, by its extension), or of HEIC or JPEG XL where Pillow has a plug-in for it.
+        A file object is read from its beginning.
     max_pixels : int
-        More pixels than this are refused from the header, before anything is decoded.
+        More pixels than this are refused from the header, before anything is decoded, as is what
+        would need more than `decoding.MAX_BYTES`.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     ImageError
         If the file is missing, unreadable, not an image, cut off, damaged or oversized.
     """
-    return _from_array(decode_file(path, max_pixels), os.fspath(path))
+    return _from_array(*decode_file(path, max_pixels))
 
 
 def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
@@ -52,7 +52,7 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
 
     Parameters
     ----------
-    image : path, PIL image, ndarray or tensor
+    image : path, bytes, binary file object, PIL image, ndarray or tensor
         ndarray: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16 or float in [0, 1].
         Tensor: (3, H, W) or (1, H, W), also with a leading 1; uint8 or float in [0, 1].
     max_pixels : int
@@ -68,8 +68,6 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     ImageError
         If the type, shape, dtype or a value is wrong, which is quoted, or as `read_image`.
     """
-    if isinstance(image, (str, os.PathLike)):
-        return read_image(image, max_pixels=max_pixels)
     if isinstance(image, Image.Image):
         name = str(getattr(image, "filename", "") or "PIL image")
         return _from_array(decode(image, name, max_pixels), name)
@@ -77,8 +75,11 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         return _from_array(image, "array")
     if isinstance(image, Tensor):
         return _from_tensor(image)
+    if is_source(image):
+        return read_image(image, max_pixels=max_pixels)
     found = type(image).__name__
-    raise ImageError(f"expected a path, a PIL image, an ndarray or a tensor, got {found}")
+    kinds = "a path, bytes, a binary file, a PIL image, an ndarray or a tensor"
+    raise ImageError(f"expected {kinds}, got {found}")
 
 
 def as_float(image: Tensor) -> Tensor:
@@ -101,18 +102,12 @@ def _from_array(array: np.ndarray, name: str) -> Tensor:
         if shape[-1] == 4 and array.ndim == 3:
             array = eight_bits(Image.fromarray(np.ascontiguousarray(array)))
         return _to_torch(array)
-    if dtype.kind == "u" and dtype.itemsize == 2:
-        array = array.astype(np.float32)
-        array /= 65535
-    elif dtype.kind == "f":
+    if dtype.kind == "f":
         _check_range(float(array.min()), float(array.max()), name)
-        array = array.astype(np.float32, copy=False)
-    else:
+    elif dtype.kind != "u" or dtype.itemsize != 2:
         raise ImageError(f"{name}: expected uint8, uint16 or float in [0, 1], got dtype {dtype}")
-    if array.ndim == 3 and shape[2] == 4:
-        alpha = array[..., 3:]
-        array = array[..., :3] * alpha + (1 - alpha)
-        array.clip(0, 1, out=array)
+    if dtype != np.float32 or (array.ndim == 3 and shape[2] == 4):
+        array = deep(array)
     return _to_torch(array)
 
 
