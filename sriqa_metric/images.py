@@ -6,6 +6,9 @@ RGB; 16-bit is scaled, not clipped.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from PIL import Image
@@ -69,7 +72,7 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         If the type, shape, dtype or a value is wrong, which is quoted, or as `read_image`.
     """
     if isinstance(image, Image.Image):
-        name = str(getattr(image, "filename", "") or "PIL image")
+        name = name_of(image)
         return _from_array(decode(image, name, max_pixels), name)
     if isinstance(image, np.ndarray):
         return _from_array(image, "array")
@@ -80,6 +83,24 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     found = type(image).__name__
     kinds = "a path, bytes, a binary file, a PIL image, an ndarray or a tensor"
     raise ImageError(f"expected {kinds}, got {found}")
+
+
+def is_image(value: object) -> bool:
+    """Whether this is one image, or wrongly given as one, also where it could be iterated over."""
+    known = isinstance(value, (Image.Image, np.ndarray, Tensor)) or is_source(value)
+    return known or not isinstance(value, Iterable)
+
+
+def name_of(image: ImageLike) -> str:
+    """What errors call an image: its path, or where it has none what it is."""
+    if isinstance(image, (str, os.PathLike)):
+        return os.fspath(image)
+    if isinstance(image, Image.Image):
+        return str(getattr(image, "filename", "") or "PIL image")
+    if isinstance(image, (np.ndarray, Tensor)):
+        return "array" if isinstance(image, np.ndarray) else "tensor"
+    path = getattr(image, "name", None)
+    return path if isinstance(path, str) else type(image).__name__
 
 
 def as_float(image: Tensor) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .crops import CropPolicy, image_corners, read_windows
 from .errors import SriqaError
-from .images import MAX_PIXELS, ImageLike
+from .images import MAX_PIXELS, ImageLike, is_image
 from .models.rectifier import Rectifier
 from .quality_map import QualityMap, quality_map
 from .scoring import score_all
@@ -177,19 +175,13 @@ class CalibratedMetric(nn.Module):
         SriqaError
             If memory does not suffice for an image, or its score is not finite.
         """
-        if _is_one(images):
+        if is_image(images):
             return score_all(self, [cast(ImageLike, images)], max_pixels)[0]
         return score_all(self, cast(Iterable[ImageLike], images), max_pixels)
 
     def quality_map(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
         return quality_map(self, image, max_pixels=max_pixels)
-
-
-def _is_one(images: ImageLike | Iterable[ImageLike]) -> bool:
-    """Whether this is an image, also where it could be iterated over."""
-    alone = (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, Tensor)
-    return isinstance(images, alone) or hasattr(images, "read") or not isinstance(images, Iterable)
 
 
 def _checked(images: Tensor, checks_range: bool) -> Tensor:

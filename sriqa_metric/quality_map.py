@@ -16,8 +16,8 @@ import torch
 
 from .crops import enlarged_size, grid_count, grid_start, read_windows
 from .errors import SriqaError
-from .images import MAX_PIXELS, ImageLike, to_tensor
-from .scoring import Scorable, name_of, not_finite, score_all, tried
+from .images import MAX_PIXELS, ImageLike, name_of, to_tensor
+from .scoring import Scorable, not_finite, score_all, tried
 
 # More than an image of 200 megapixels has on the default grid, unless it is long and thin.
 _MOST_WINDOWS = 100_000

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .crops import CropPolicy, read_crops
 from .errors import SriqaError
-from .images import MAX_PIXELS, ImageLike, to_tensor
+from .images import MAX_PIXELS, ImageLike, name_of, to_tensor
 from .memory import is_out_of_memory
 
 _In = TypeVar("_In")
@@ -165,14 +165,6 @@ def tried(name: str, work: Callable[[], _Out]) -> _Out | SriqaError:
             raise
     way_out = "set a smaller batch size, or score a part of it"
     return SriqaError(f"{name}: there is not enough memory to score it; {way_out}")
-
-
-def name_of(image: ImageLike) -> str:
-    """What an error calls an image: its path, or where it has none its type."""
-    if isinstance(image, (str, os.PathLike)):
-        return os.fspath(image)
-    path = getattr(image, "filename", None) or getattr(image, "name", None)
-    return str(path or type(image).__name__)
 
 
 def map_ahead(

@@ -172,7 +172,7 @@ def test_a_map_of_a_longish_image_is_drawn_whole(tiny):
 )
 def test_a_map_of_no_numbers_is_an_error(tiny, monkeypatch):
     monkeypatch.setattr(tiny, "read", lambda codes: torch.full((len(codes),), torch.inf))
-    with pytest.raises(SriqaError, match="ndarray: its score is inf; the weights are to blame"):
+    with pytest.raises(SriqaError, match="array: its score is inf; the weights are to blame"):
         tiny.quality_map(np.zeros((40, 40, 3)))
 
 
@@ -181,7 +181,7 @@ def test_too_little_memory_for_a_map_is_an_error(tiny, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(tiny, "encode", encode)
-    with pytest.raises(SriqaError, match="ndarray: there is not enough memory to score it"):
+    with pytest.raises(SriqaError, match="array: there is not enough memory to score it"):
         tiny.quality_map(np.zeros((40, 40, 3)))
 
 

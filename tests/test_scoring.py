@@ -173,7 +173,7 @@ def test_too_little_memory_is_the_error_of_that_image(
     assert [found[0], found[3]] == pytest.approx(alone[:2], abs=TOLERANCE)
     for result in (found[1], found[4]):
         assert str(result) == (
-            "ndarray: there is not enough memory to score it; "
+            "array: there is not enough memory to score it; "
             "set a smaller batch size, or score a part of it"
         )
     assert "no such file" in str(found[2])
@@ -196,7 +196,7 @@ def test_too_little_memory_before_the_network_too(lite, alone, monkeypatch, step
     large = torch.zeros(3, 230, 230)
     found = list(score_stream(lite, [PATHS[0], large, PATHS[1]]))
     assert [found[0], found[2]] == pytest.approx(alone[:2], abs=TOLERANCE)
-    assert str(found[1]).startswith("Tensor: there is not enough memory to score it")
+    assert str(found[1]).startswith("tensor: there is not enough memory to score it")
 
 
 def test_a_mistake_in_a_program_is_no_lack_of_memory(lite, monkeypatch):
