@@ -11,8 +11,8 @@ PACKAGE = ROOT / "sriqa_metric"
 
 # A row imports rows above it and, within one entry, itself; entries of one row never each other.
 LAYERS = (
-    ("version", "errors"),
-    ("files", "memory", "names"),
+    ("version", "errors", "names"),
+    ("files", "memory"),
     ("decoding",),
     ("images",),
     ("crops",),

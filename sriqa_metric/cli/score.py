@@ -23,7 +23,7 @@ from .common import (
     Workers,
     device_of,
     opened,
-    refuse,
+    refuse_plot,
     run,
     say,
     told,
@@ -74,8 +74,10 @@ def score(
         raise typer.BadParameter(f"--map is for one image, not {len(items)}")
     # What is wrong with the arguments is told before the network is loaded.
     inputs: list[str | Path] = [*(item.path for item in items), *([weights] if weights else [])]
+    if "-" in paths:
+        inputs.append("/dev/stdin")  # the list, where it is a file
     if map_:
-        refuse(map_, [*inputs, *([output] if output else [])])
+        refuse_plot(map_, [*inputs, *([output] if output else [])], (".csv",))
     with opened(output, inputs) as stream:
         from ..weights.load import load
 

@@ -112,9 +112,10 @@ def save_weights(
 
     Raises
     ------
-    WeightsError
-        If a value does not fit the dtype.
+    SriqaError
+        If a value does not fit the dtype, or the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from ..version import __version__
@@ -138,5 +139,8 @@ def save_weights(
         "package_version": __version__,
         **record,
     }
-    with replaced(path) as partial:
-        save_file(tensors, partial, metadata={KEY: json.dumps(description, sort_keys=True)})
+    try:
+        with replaced(path) as partial:
+            save_file(tensors, partial, metadata={KEY: json.dumps(description, sort_keys=True)})
+    except SafetensorError as error:  # no OSError even where the disk is full
+        raise WeightsError(f"{path}: cannot be written: {error}") from None
