@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import WeightsError
+from ..errors import SriqaError, WeightsError
 from ..files import replaced, sha256_of
 from ..hub import HubFile
 from ..metric import CalibratedMetric
@@ -115,6 +115,8 @@ def save_weights(
     SriqaError
         If a value does not fit the dtype, or the file cannot be written.
     """
+    if path.exists() and not path.is_file():  # safetensors would put a file in its place
+        raise SriqaError(f"{path}: is no regular file; give the name of a file")
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 

@@ -174,11 +174,12 @@ def test_odd_names_are_written_whole(name, form, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
-def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
+def test_a_name_that_is_no_text_is_exact_for_programs_and_shown_to_people(form, tmp_path):
     shutil.copy(COFFEE, os.fsencode(tmp_path) + b"/\xff.png")
     words = [sys.executable, "-m", "sriqa_metric", "--format", form, str(tmp_path)]
     found = subprocess.run(words, capture_output=True, check=True)
-    assert (b"\\udcff.png" if form == "jsonl" else b"\xff.png") in found.stdout
+    shown = {"table": rb"\xff.png", "csv": b"\xff.png", "jsonl": rb"\udcff.png"}
+    assert shown[form] in found.stdout
 
 
 def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
@@ -221,10 +222,16 @@ def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     path = tmp_path / "map.png"
     assert run(COFFEE, CHELSEA, "--map", str(path)).exit_code == 2
     assert run("missing.png", "--map", str(path)).exit_code == 1
-    assert run(COFFEE, "--map", str(tmp_path / "map.txt")).exit_code == 2
+    found = run(COFFEE, "--map", str(tmp_path / "map.txt"))
+    assert (found.exit_code, found.stdout) == (2, "")
     assert not path.exists()
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "`sriqa-score -o` or `--map` onto an image that it reads, or onto the list on stdin",
+    "error before the network is loaded; the input stays",
+)
 def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch):
     def load(*given):
         raise AssertionError("loaded")
@@ -245,6 +252,20 @@ def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch
     assert image.read_bytes() == before
 
 
+def test_the_list_on_stdin_is_no_output(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text(COFFEE)
+    words = [sys.executable, "-m", "sriqa_metric", "-", "-o", str(names)]
+    with names.open() as stream:
+        found = subprocess.run(words, stdin=stream, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "names.txt: is used by this command already" in found.stderr
+    assert names.read_text() == COFFEE
+
+
+@pytest.mark.answers(
+    "Outputs", "`sriqa-score` with weights that cannot be had, and `-o`", "the file stays as it was"
+)
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "scores.csv"
     target.write_text("before")
