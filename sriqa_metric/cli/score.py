@@ -42,7 +42,7 @@ app = typer.Typer(add_completion=False)
 def score(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders, globs; - reads a list of paths from stdin."),
+        typer.Argument(help="Files, folders, globs; - reads paths from stdin, one a line."),
     ] = None,
     metric: Metric = DEFAULT_METRIC,
     format: Format[Literal["table", "csv", "json", "jsonl"]] = "table",
