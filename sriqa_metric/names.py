@@ -38,7 +38,7 @@ def one_line(text: str) -> str:
 def markdown(text: str) -> str:
     """A text as Markdown has to have it to show it, on one line."""
     escaped = re.sub(r"([\\`*_\[\]<>|#&~$])", r"\\\1", one_line(text))
-    return re.sub(r"^([-+=]|\d+(?=[.)]))", _no_list, escaped)
+    return re.sub(r"^([-+=]+(?=\s|$)|\d+(?=[.)](\s|$)))", _no_list, escaped)
 
 
 def _no_list(start: re.Match[str]) -> str:

@@ -67,7 +67,7 @@ def read_pairs(path: Path) -> list[Pair]:
     pairs: list[Pair] = []
     seen: dict[object, int] = {}
     for line, row in read_table(path, REQUIRED):
-        pair = Pair(**{name: row.get(name, "") for name in (*REQUIRED, *OPTIONAL)})
+        pair = Pair(**{name: row.get(name, "").strip(" ") for name in (*REQUIRED, *OPTIONAL)})
         if pair.method_a == pair.method_b:
             raise SriqaError(f"{path}: line {line}: {pair.method_a!r} is compared with itself")
         if pair.image_a == pair.image_b:

@@ -30,6 +30,7 @@ import numpy as np
 from ...errors import SriqaError
 from ...files import listed, write_text
 from ...names import csv_line
+from ...sr_folders import images_in
 from .csv_files import find_one, number_of, read_list, read_table
 
 
@@ -183,7 +184,7 @@ def _koniq10k(root: Path) -> LabelledImages:
 def _biq2021(root: Path) -> LabelledImages:
     lists = {"training": "Train (Images and MOS).csv", "test": "Test (Images and MOS).csv"}
     folder = root / "Images"
-    there = {path.name.lower(): path for path in folder.iterdir()} if folder.is_dir() else {}
+    there = {path.name.lower(): path for path in images_in(folder)}
     rows, splits = [], []
     for split, list_name in lists.items():
         source = find_one("biq2021", root, [list_name], "images are in Images/")
