@@ -46,7 +46,12 @@ Version = Annotated[
     ),
 ]
 # A command names those that it writes: Format[Literal["table", "csv"]].
-Format = Annotated[_Names, typer.Option(help="How to write the results.")]
+Format = Annotated[
+    _Names,
+    typer.Option(
+        help="How to write the results; in CSV, names that would be formulas get an apostrophe."
+    ),
+]
 Output = Annotated[Path | None, typer.Option(*_OUTPUT, help="Write here instead of stdout.")]
 OutputFile = Annotated[Path, typer.Option(*_OUTPUT, help="File to write.")]
 OutputFolder = Annotated[

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,12 +142,20 @@ def test_glob_and_stdin_list(folder):
     assert paths_of(found) == [str(folder / "b.png"), str(folder / "a.PNG")]
 
 
+@pytest.mark.answers(
+    "Names and lists", "a file whose name looks like a pattern (`[1].png`)", "is that file"
+)
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
     odd = folder / "[1].png"
     shutil.copy(COFFEE, odd)
     assert paths_of(run("--format", "json", str(odd))) == [str(odd)]
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a folder without images, or a pattern that matches nothing",
+    "named as failed, exit status 1",
+)
 def test_nothing_found_is_a_failure_not_silence(folder):
     (folder / "empty").mkdir()
     found = run("--format", "json", str(folder / "empty"), str(folder / "*.bmp"))
@@ -154,6 +163,46 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     reasons = [entry["error"] for entry in json.loads(found.stdout)["failed"]]
     assert "no image files in this folder" in reasons[0]
     assert "nothing matches this pattern" in reasons[1]
+
+
+ODD = "a\x1b[31m\n\a\r.png"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX names")
+def test_no_name_is_obeyed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (ODD, "=1+1.png", "-x.png"):
+        shutil.copy(COFFEE, name)
+    (tmp_path / f"b{ODD}").write_bytes(b"no image")
+    names = [ODD, f"b{ODD}", "=1+1.png", "-x.png"]
+    found = run("--", *names)
+    assert found.exit_code == 1
+    assert r"a\x1b[31m\n\x07\r.png" in found.stdout
+    assert r"sriqa-score: ba\x1b[31m\n\x07\r.png: " in found.stderr
+    assert len(found.stderr.splitlines()) == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", found.stdout + found.stderr)
+    text = run("--format", "csv", "--", *names).stdout
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    assert [row["path"] for row in rows] == [*names[:2], "'=1+1.png", "'-x.png"]
+    for form in ("json", "jsonl"):
+        text = run("--format", form, "--", *names).stdout
+        assert len(text.splitlines()) == (4 if form == "jsonl" else len(text.split("\n")) - 1)
+        assert json.dumps(ODD) in text
+
+
+@pytest.mark.answers(
+    "Names and lists", "scores in CSV, given to `sriqa-calibrate evaluate --scores`", "read back"
+)
+def test_scores_in_csv_are_read_back(tmp_path, monkeypatch):
+    from sriqa_metric.calibrate.evaluation.scorers import read_score_tables
+
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.png", "-x.png", 'é,".png']
+    for name in names:
+        shutil.copy(COFFEE, name)
+    assert run("--format", "csv", "-o", "scores.csv", "--", *names).exit_code == 0
+    (table,) = read_score_tables(Path("scores.csv"))
+    assert (table.name, list(table.scores)) == ("sriqa_lite", names)
 
 
 @pytest.mark.parametrize("name", ["with space.png", "quo'te\".png", "ünï-写真.png", "[b]x.png"])
@@ -172,6 +221,11 @@ def test_odd_names_are_written_whole(name, form, tmp_path):
     assert name in path_of[form](found.stdout)
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a file name with bytes that are no text",
+    r"scored; the bytes themselves in CSV, `\udcff` in JSON, `\xff` in tables",
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
 def test_a_name_that_is_no_text_is_exact_for_programs_and_shown_to_people(form, tmp_path):
@@ -182,6 +236,9 @@ def test_a_name_that_is_no_text_is_exact_for_programs_and_shown_to_people(form, 
     assert shown[form] in found.stdout
 
 
+@pytest.mark.answers(
+    "Names and lists", "a file whose name begins with a dash", "is scored after `--`"
+)
 def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
     shutil.copy(COFFEE, tmp_path / "-x.png")
     monkeypatch.chdir(tmp_path)
@@ -302,6 +359,9 @@ def test_two_processes_print_the_same_bytes():
     assert first.stdout == second.stdout
 
 
+@pytest.mark.answers(
+    "Outputs", "a reader that stops, as `sriqa-score … | head -n 1`", "ends quietly"
+)
 def test_a_closed_pipe_is_no_traceback():
     words = f"{sys.executable} -m sriqa_metric --format csv {COFFEE} {CHELSEA} | head -n 1"
     found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)

@@ -129,6 +129,11 @@ def test_a_picture_that_is_gone(made, tmp_path):
     assert "The file can no longer be read." in page.texts
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "`<script>` or other markup in a name, in the page of `sriqa-compare`",
+    "shown, not run",
+)
 def test_hostile_names(hostile, tmp_path):
     path = tmp_path / "report.html"
     write_report(hostile, path, hostile.methods[0].name)

@@ -52,7 +52,7 @@ def write_report(rows: Sequence[Row], notes: Iterable[str], style: str, stream: 
     """Write the rows in one of `FORMATS`; Markdown and JSON hold the notes too."""
     if style == "json":
         document = {"rows": [_plain(row) for row in rows], "notes": list(notes)}
-        json.dump(document, stream, indent=1, allow_nan=False, ensure_ascii=False)
+        json.dump(document, stream, indent=1, allow_nan=False)
         stream.write("\n")
     elif style == "csv":
         stream.write(csv_line(COLUMNS))

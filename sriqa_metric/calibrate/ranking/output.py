@@ -31,7 +31,7 @@ def write_report(report: RankReport, style: str, stream: TextIO) -> None:
     if style not in FORMATS:
         raise SriqaError(f"format is {style!r}; it must be one of {', '.join(FORMATS)}")
     if style == "json":
-        json.dump(report_values(report), stream, indent=2, allow_nan=False, ensure_ascii=False)
+        json.dump(report_values(report), stream, indent=2, allow_nan=False)
         stream.write("\n")
     elif style == "csv":
         stream.write(csv_line(["method", "mu", "ci_low", "ci_high", "rank"]))
@@ -178,7 +178,8 @@ def plot_ranking(report: RankReport, path: Path) -> None:
     low = np.maximum(report.ci_low, report.mu.min() - span)  # unbounded ends stop at the edge
     high = np.minimum(report.ci_high, report.mu.max() + span)
     scores.hlines(places, low, high, color="black")
-    scores.set_yticks(places, report.methods)
+    names = [visible(name) for name in report.methods]
+    scores.set_yticks(places, names, parse_math=False)  # `$` is no formula
     scores.invert_yaxis()
     scores.set_xlabel("score μ, 95 % interval")
     scores.set_title("Global ranking")
@@ -191,8 +192,8 @@ def plot_ranking(report: RankReport, path: Path) -> None:
     stability.grid(alpha=0.3)
 
     image = rates.imshow(report.win_rate, vmin=0, vmax=1, cmap="RdBu")
-    rates.set_xticks(places, report.methods, rotation=90)
-    rates.set_yticks(places, report.methods)
+    rates.set_xticks(places, names, rotation=90, parse_math=False)
+    rates.set_yticks(places, names, parse_math=False)
     rates.set_title("Win rate of the row against the column")
     figure.colorbar(image, ax=rates, shrink=0.8)
     if n <= MOST_NUMBERS:
