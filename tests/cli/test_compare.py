@@ -1,6 +1,7 @@
 """`sriqa-compare`: formats, report, exit status."""
 
 import json
+import os
 import shutil
 import typing
 
@@ -80,6 +81,17 @@ def test_wrong_usage_is_exit_2(arguments, message):
     assert found.exit_code == 2
     assert message in " ".join(found.stderr.replace("│", "").split())
     assert found.stdout == ""
+
+
+@pytest.mark.answers(
+    "Outputs", "`sriqa-compare -o /dev/full`, or `--report /dev/full`", "one line, exit status 2"
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_an_output_without_room_is_one_line(folders, option):
+    found = run(*folders, option, "/dev/full")
+    assert found.exit_code == 2
+    assert found.stderr == "sriqa-compare: /dev/full: cannot be written: No space left on device\n"
 
 
 @pytest.mark.answers(

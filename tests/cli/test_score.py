@@ -309,6 +309,19 @@ def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch
     assert image.read_bytes() == before
 
 
+@pytest.mark.answers(
+    "Outputs", "`sriqa-score -o /dev/full`, or `--map /dev/full`", "one line, exit status 2"
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--map"])
+def test_an_output_without_room_is_one_line(option):
+    if option == "--map":
+        pytest.importorskip("matplotlib")
+    found = run(COFFEE, option, "/dev/full")
+    assert found.exit_code == 2
+    assert found.stderr == "sriqa-score: /dev/full: cannot be written: No space left on device\n"
+
+
 def test_the_list_on_stdin_is_no_output(tmp_path):
     names = tmp_path / "names.txt"
     names.write_text(COFFEE)
