@@ -107,7 +107,7 @@ def locked(tmp_path, monkeypatch):
 @pytest.mark.answers(
     "Names and lists",
     "a folder below that must not be read, with `-r`",
-    "named as failed, exit status 1; the others are scored",
+    "named as a file that failed is; the others are scored",
 )
 def test_a_subfolder_that_cannot_be_read_is_named(locked):
     denied = Item(str(locked / "in"), "cannot be read: Permission denied")

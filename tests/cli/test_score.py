@@ -163,6 +163,9 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     reasons = [entry["error"] for entry in json.loads(found.stdout)["failed"]]
     assert "no image files in this folder" in reasons[0]
     assert "nothing matches this pattern" in reasons[1]
+    found = run("-", stdin="\n")
+    assert found.exit_code == 1
+    assert "sriqa-score: -: no paths in the list on stdin" in found.stderr
 
 
 ODD = "a\x1b[31m\n\a\r.png"
@@ -372,9 +375,7 @@ def test_two_processes_print_the_same_bytes():
     assert first.stdout == second.stdout
 
 
-@pytest.mark.answers(
-    "Outputs", "a reader that stops, as `sriqa-score … | head -n 1`", "ends quietly"
-)
+@pytest.mark.answers("Outputs", "a reader that stops, as `head -n 1` behind a pipe", "ends quietly")
 def test_a_closed_pipe_is_no_traceback():
     words = f"{sys.executable} -m sriqa_metric --format csv {COFFEE} {CHELSEA} | head -n 1"
     found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)
