@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
+
+from .errors import SriqaError
+from .names import visible
 
 # Of files that count as images where a folder is searched.
 EXTENSIONS = {
@@ -44,12 +48,33 @@ def replaced(path: Path) -> Iterator[Path]:
 
     What is written is on the disk before it is moved; where an error ends the block, nothing of
     it is left and `path` is as it was. The file's mode follows the umask. What is there and no
-    regular file (/dev/stdout, a FIFO) cannot be replaced: its own name is given.
+    regular file (/dev/stdout, a FIFO) cannot be replaced: its own name is given. A killed process
+    can leave its file, `.<name>.<random>.partial`; see `sweep`.
+
+    Raises
+    ------
+    SriqaError
+        If it cannot be written: no folder, no room, no permission, or a name that is no text.
     """
-    if path.exists() and not path.is_file():
-        yield path
-        return
-    path = Path(os.path.realpath(path))  # a link goes on pointing to it
+    try:
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        with _moved(Path(os.path.realpath(path))) as partial:  # a link goes on pointing to it
+            yield partial
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader is gone, of this or of stdout
+            raise
+        raise SriqaError(f"{path}: cannot be written: {error.strerror or error}") from None
+    except UnicodeEncodeError as error:
+        near = visible(error.object[max(error.start - 40, 0) : error.end + 40])
+        raise SriqaError(
+            f"{path}: cannot be written: {near!r} is no text in {error.encoding}; rename the file"
+        ) from None
+
+
+@contextmanager
+def _moved(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     partial.touch(exist_ok=False)
     mode = partial.stat().st_mode  # some writers make the file anew, with a mode of their own
@@ -63,8 +88,14 @@ def replaced(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Delete what killed processes left half written in a folder; only this one may write there."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as UTF-8, whole or not at all."""
+    """Write a text file as UTF-8, whole or not at all; raises as `replaced`."""
     with replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         stream.write(text)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,9 @@ from PIL import Image
 
 from .crops import enlarged_size
 from .errors import SriqaError
-from .files import replaced
+from .files import replaced, write_text
 from .images import to_tensor
+from .names import csv_line
 
 if TYPE_CHECKING:
     from .images import ImageLike
@@ -29,19 +29,12 @@ def write_map_csv(quality_map: QualityMap, path: Path) -> None:
     SriqaError
         If the file cannot be written.
     """
-    try:
-        with (
-            replaced(path) as partial,
-            partial.open("w", encoding="utf-8", newline="") as stream,
-        ):
-            rows = csv.writer(stream, lineterminator="\n")
-            rows.writerow(["top", "left", "size", "score", "metric", "weights"])
-            for (row, column), score in np.ndenumerate(quality_map.scores):
-                corner = quality_map.tops[row], quality_map.lefts[column]
-                source = quality_map.metric, quality_map.weights
-                rows.writerow([*corner, quality_map.size, f"{score:.6f}", *source])
-    except OSError as error:
-        raise SriqaError(f"{path}: cannot write the map: {error.strerror or error}") from None
+    lines = [csv_line(["top", "left", "size", "score", "metric", "weights"])]
+    for (row, column), score in np.ndenumerate(quality_map.scores):
+        corner = quality_map.tops[row], quality_map.lefts[column]
+        source = quality_map.metric, quality_map.weights
+        lines.append(csv_line([*corner, quality_map.size, f"{score:.6f}", *source]))
+    write_text(path, "".join(lines))
 
 
 def draw_map(quality_map: QualityMap, image: ImageLike, path: Path) -> None:
@@ -96,7 +89,9 @@ def draw_map(quality_map: QualityMap, image: ImageLike, path: Path) -> None:
     try:
         with replaced(path) as partial:
             figure.savefig(partial, format=path.suffix[1:] or "png", dpi=150, bbox_inches="tight")
-    except (OSError, ValueError) as error:
+    except SriqaError:
+        raise
+    except ValueError as error:  # the ending
         raise SriqaError(f"{path}: cannot write the map: {error}") from None
 
 

@@ -18,7 +18,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from .errors import SriqaError
 from .files import EXTENSIONS, listed
@@ -47,7 +47,8 @@ class Source(NamedTuple):
 def is_image(path: Path) -> bool:
     """Whether a path is taken for an image where a folder is searched."""
     name = path.name
-    return path.suffix.lower() in EXTENSIONS and not name.startswith(".") and not path.is_dir()
+    named_so = path.suffix.lower() in EXTENSIONS and not name.startswith(".")
+    return named_so and not os.path.isdir(path)
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -63,16 +64,30 @@ def images_in(folder: Path) -> list[Path]:
 
 def folders_in(root: Path) -> list[Path]:
     """The folders in a folder that are not hidden, sorted by name; raises as `images_in`."""
-    return [path for path in _entries(root) if path.is_dir() and not path.name.startswith(".")]
+    return [p for p in _entries(root) if os.path.isdir(p) and not p.name.startswith(".")]
+
+
+def images_below(folder: Path) -> list[Path]:
+    """The image files of a folder and of all folders in it; raises as `images_in`."""
+    return [
+        path
+        for root, _, names in os.walk(folder, onerror=_unreadable)
+        for path in (Path(root, name) for name in sorted(names))
+        if is_image(path)
+    ]
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir())
+        return sorted(folder / name for name in os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise SriqaError(f"{folder}: {error.strerror}; make the folder readable") from None
+        _unreadable(error)
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise SriqaError(f"{error.filename}: {error.strerror}; make the folder readable") from None
 
 
 def method_folder(root: Path, method: str) -> Path:
@@ -200,4 +215,6 @@ def possible_contents(name: str) -> set[str]:
 
 def no_images(folder: Path) -> SriqaError:
     """The error for a folder in which no image was found."""
-    return SriqaError(f"{folder}: no images; looked for {listed(sorted(EXTENSIONS), 20)}")
+    below = len(folders_in(folder))
+    held = f", but {below} folder{'s' * (below > 1)}; give one of these" if below else ""
+    return SriqaError(f"{folder}: no images{held}; looked for {listed(sorted(EXTENSIONS), 20)}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sriqa_metric.files import _sha256, listed, replaced, sha256_of, write_text
+from sriqa_metric.errors import SriqaError
+from sriqa_metric.files import _sha256, listed, replaced, sha256_of, sweep, write_text
 
 
 def test_what_is_written_replaces_what_was_there(tmp_path):
@@ -19,6 +20,9 @@ def test_what_is_written_replaces_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.answers(
+    "Outputs", "an error while an output is written", "what was there before stays, whole"
+)
 def test_an_error_leaves_what_was_there(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -34,6 +38,12 @@ def test_an_error_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "a process killed (`kill -9`) while it writes",
+    "what was there before stays, whole; a hidden file `.<name>.<random>.partial` may be left, "
+    "which nothing reads",
+)
 def test_a_kill_leaves_what_was_there(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -44,8 +54,13 @@ def test_a_kill_leaves_what_was_there(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", code, path]).returncode != 0
     assert path.read_text() == "old"
+    (left,) = set(tmp_path.iterdir()) - {path}
+    assert left.name.startswith(".a.txt.")
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.answers("Outputs", "the mode of an output", "follows the umask")
 @pytest.mark.skipif(sys.platform == "win32", reason="no umask")
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_the_mode_follows_the_umask_whatever_the_writer_does(tmp_path, umask):
@@ -59,9 +74,41 @@ def test_the_mode_follows_the_umask_whatever_the_writer_does(tmp_path, umask):
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_a_missing_folder_is_an_error_of_the_system(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_text(tmp_path / "none" / "a.txt", "")
+def test_what_cannot_be_written_is_named(tmp_path):
+    path = tmp_path / "none" / "a.txt"
+    with pytest.raises(SriqaError) as found:
+        write_text(path, "")
+    assert str(found.value) == f"{path}: cannot be written: No such file or directory"
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a name that is no text, in a file that has to be UTF-8",
+    "error: quotes the name; rename the file",
+)
+def test_a_name_that_is_no_text_is_quoted(tmp_path):
+    with pytest.raises(SriqaError, match=r"cannot be written: 'a caf.*xe9 b' is no text in utf-8"):
+        write_text(tmp_path / "a.txt", "a caf\udce9 b")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "a disk that is full, or a quota reached",
+    "error: cannot be written; nothing half there",
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits")
+def test_a_disk_without_room_is_told_and_nothing_is_left(tmp_path):
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from sriqa_metric.files import write_text\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "write_text(Path(sys.argv[1]), 'x' * 1000)"
+    )
+    words = [sys.executable, "-c", code, tmp_path / "a.txt"]
+    found = subprocess.run(words, capture_output=True, text=True)
+    assert found.stderr.splitlines()[-1].endswith("a.txt: cannot be written: File too large")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_list_names_the_first_few():

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "sriqa_metric"
 
 # A row imports rows above it and, within one entry, itself; entries of one row never each other.
 LAYERS = (
-    ("version", "errors"),
+    ("version", "errors", "names"),
     ("files", "memory"),
     ("decoding",),
     ("images",),

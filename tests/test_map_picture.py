@@ -92,9 +92,9 @@ def test_an_image_of_another_size_is_refused(some_map, image, tmp_path):
 def test_what_cannot_be_written_is_named(some_map, image, tmp_path):
     pytest.importorskip("matplotlib")
     for name in ("no/such/folder/map.png", "map.xyz"):
-        with pytest.raises(SriqaError, match=f"{name}: cannot write the map"):
+        with pytest.raises(SriqaError, match=f"{name}: cannot "):
             draw_map(some_map, image, tmp_path / name)
-    with pytest.raises(SriqaError, match="cannot write the map: No such file"):
+    with pytest.raises(SriqaError, match="cannot be written: No such file"):
         write_map_csv(some_map, tmp_path / "no/such/folder/map.csv")
 
 

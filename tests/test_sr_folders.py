@@ -1,5 +1,6 @@
 """What lies where in a method's folder, and what its contents are called, for every reader."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,15 @@ from sriqa_metric.calibrate.pipelines import adapted
 from sriqa_metric.calibrate.selection.contents import find_contents
 from sriqa_metric.compare.matching import find_results
 from sriqa_metric.errors import SriqaError
-from sriqa_metric.sr_folders import match_contents, method_folder, possible_contents, read_method
+from sriqa_metric.sr_folders import (
+    images_below,
+    images_in,
+    match_contents,
+    method_folder,
+    no_images,
+    possible_contents,
+    read_method,
+)
 
 LAYOUTS = {
     "plain": ["000.png", "001.png"],
@@ -92,6 +101,9 @@ def test_several_sets_are_read_alike_by_all(sr):
         assert found == expected, command
 
 
+@pytest.mark.answers(
+    "Names and lists", "é as one character in one method's names and as two in another's", "matched"
+)
 def test_contents_in_either_form_of_unicode_are_matched_by_all(sr):
     make(sr / "gan", ["caf\u00e9.png", "b.png"])
     make(sr / "plain", ["cafe\u0301.png", "b.png"])
@@ -153,12 +165,20 @@ def test_an_ending_of_contents_stays(tmp_path):
     assert set(found["y"]) == {"a_day", "c_day"}
 
 
+@pytest.mark.answers(
+    "Names and lists", "two files of a method for one content", "error: names both; keep one"
+)
 def test_two_files_for_one_content(tmp_path):
     make(tmp_path / "gan", ["a.png", "a.jpg"])
     with pytest.raises(SriqaError, match=r"a\.jpg and .*a\.png: .* 'a'; keep one"):
         match_contents({0: read_method(tmp_path / "gan")})
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a method named `..`, or with a slash, in a ranking or an option",
+    "error: name a folder",
+)
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "", "/a"])
 def test_methods_do_not_lead_out_of_the_folder(name, tmp_path):
     with pytest.raises(SriqaError, match=f"method is '{name}'; name a folder"):
@@ -181,3 +201,57 @@ def test_a_selected_method_does_not_lead_out_of_the_folder(method, sr):
 
 def test_possible_contents_have_every_ending_cut():
     assert {"0801", "0801x4", "0801x4_gan"} <= possible_contents("0801x4_gan")
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder `sets/a` with an image, and `sets/in`, which must not be read."""
+    make(tmp_path / "sets" / "a", ["x.png"])
+    make(tmp_path / "sets" / "in", ["y.png"])
+
+    def refusing(scan):
+        def refused(path="."):
+            if os.path.basename(path) == "in":
+                raise PermissionError(13, "Permission denied", str(path))
+            return scan(path)
+
+        return refused
+
+    for name in ("listdir", "scandir"):  # root may read any folder
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    return tmp_path / "sets"
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a method's folder, or one of test images, that must not be read",
+    "error: permission denied; nothing in it is passed over",
+)
+def test_a_folder_that_cannot_be_read_is_no_empty_one(locked):
+    readers = (
+        lambda: images_in(locked / "in"),
+        lambda: images_below(locked),
+        lambda: read_method(locked / "in"),
+        lambda: find_results([locked / "a", locked / "in"]),
+    )
+    for read in readers:
+        with pytest.raises(SriqaError, match="in: Permission denied; make the folder readable"):
+            read()
+
+
+def test_images_below_are_those_of_every_folder(tmp_path):
+    make(tmp_path, ["a/x.png", "a/b/y.png", "z.png", ".hidden.png"])
+    (tmp_path / "folder.png").mkdir()
+    assert {path.name for path in images_below(tmp_path)} == {"x.png", "y.png", "z.png"}
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a folder of folders where one method's results are meant",
+    "error: no images, but N folders; give one of these",
+)
+def test_folders_in_place_of_images_are_pointed_at(tmp_path):
+    make(tmp_path, ["results/a/x.png", "results/b/x.png"])
+    with pytest.raises(SriqaError, match="results: no images, but 2 folders; give one of these"):
+        find_results([tmp_path / "results", tmp_path / "results" / "a"])
+    assert "give one" not in str(no_images(tmp_path / "none"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO, TypeVar
 
@@ -15,6 +17,7 @@ import typer
 
 from ..errors import SriqaError
 from ..files import replaced
+from ..names import visible
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -24,7 +27,10 @@ CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 AUTO: Final = "auto"
 
 _Names = TypeVar("_Names")
+PLOTS: Final = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
+
 _OUTPUT = ("--output", "-o")
+_NEXT = "\n  "
 
 
 def _print_version(asked: bool) -> None:
@@ -40,7 +46,12 @@ Version = Annotated[
     ),
 ]
 # A command names those that it writes: Format[Literal["table", "csv"]].
-Format = Annotated[_Names, typer.Option(help="How to write the results.")]
+Format = Annotated[
+    _Names,
+    typer.Option(
+        help="How to write the results; in CSV, names that would be formulas get an apostrophe."
+    ),
+]
 Output = Annotated[Path | None, typer.Option(*_OUTPUT, help="Write here instead of stdout.")]
 OutputFile = Annotated[Path, typer.Option(*_OUTPUT, help="File to write.")]
 OutputFolder = Annotated[
@@ -92,8 +103,8 @@ def device_of(name: str, threads: int | None = None) -> torch.device:
 
 
 def say(command: str, message: object) -> None:
-    """One line on stderr."""
-    print(f"{command}: {message}", file=sys.stderr)
+    """One line on stderr; lines of a list in the message are indented by two blanks."""
+    print(f"{command}: {_visible(message)}", file=sys.stderr)
 
 
 def worded(error: object) -> str:
@@ -104,7 +115,11 @@ def worded(error: object) -> str:
 
 def note(message: object) -> None:
     """One line on stderr that goes with the results on stdout."""
-    print(f"note: {message}", file=sys.stderr)
+    print(f"note: {_visible(message)}", file=sys.stderr)
+
+
+def _visible(message: object) -> str:
+    return _NEXT.join(map(visible, str(message).split(_NEXT)))
 
 
 @contextmanager
@@ -116,23 +131,46 @@ def told(command: str, status: int = 2) -> Iterator[None]:
     command : str
         Its name.
     status : int
-        For what the user can put right, a `SriqaError`; Ctrl-C is 130.
+        For what the user can put right, a `SriqaError`; Ctrl-C is 130. What the system refuses, as
+        a full disk does, is 2.
     """
     try:
         yield
+        sys.stdout.flush()
     except SriqaError as error:
         say(command, error)
         raise typer.Exit(status) from None
     except KeyboardInterrupt:
         say(command, "stopped")
         raise typer.Exit(130) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader is gone, and click ends quietly
+            raise
+        where = error.filename
+        if where is None:  # it was written into, and that is stdout
+            _drop_stdout()
+            where = "stdout: cannot be written"
+        say(command, f"{where}: {error.strerror or error}")
+        raise typer.Exit(2) from None
+
+
+def _drop_stdout() -> None:
+    """What is left to write goes nowhere; else the end of the process would try it again."""
+    with suppress(OSError):  # no file, in tests
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def run(app: typer.Typer) -> None:
     """Run a command as the process that this is."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names that are no text (bytes of another encoding) are written as they are.
-        sys.stdout.reconfigure(errors="surrogateescape")
+        # Names that are no text are written as the bytes that they are; other encodings than
+        # UTF-8 have no place for most names.
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+    # So that nothing is left half written: what waits for the end of a block is done.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     app()
 
 
@@ -159,6 +197,29 @@ def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
         raise SriqaError(f"{path}: cannot be written: {os.strerror(errno.EACCES)}")
     if (path.is_file() or not path.exists()) and any(_same(path, other) for other in inputs):
         raise SriqaError(f"{path}: is used by this command already; give another name")
+
+
+def refuse_plot(
+    path: Path, inputs: Iterable[str | os.PathLike[str]] = (), others: tuple[str, ...] = ()
+) -> None:
+    """As `refuse`, for a picture that matplotlib draws; `others` are endings of other files.
+
+    Raises
+    ------
+    SriqaError
+        Also for an ending that says no format, and where matplotlib is not installed.
+    """
+    refuse(path, inputs)
+    ending = path.suffix.lower()
+    if ending in others:
+        return
+    if ending and ending not in PLOTS:  # without one it is a PNG
+        raise SriqaError(f"{path}: must end with one of {', '.join((*PLOTS, *others))}")
+    if find_spec("matplotlib") is None:
+        raise SriqaError(
+            f"{path}: pictures need matplotlib, which is not installed: "
+            "pip install 'sriqa-metric[plot]'"
+        )
 
 
 def make_folder(path: Path) -> None:
@@ -204,13 +265,8 @@ def opened(path: Path | None, inputs: Iterable[str | os.PathLike[str]] = ()) -> 
         yield sys.stdout
         return
     refuse(path, inputs)
-    try:
-        with (
-            replaced(path) as partial,
-            partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
-        ):
-            yield stream
-    except OSError as error:
-        if error.errno == errno.EPIPE:  # the reader is gone, of this or of stdout
-            raise
-        raise SriqaError(f"{path}: cannot be written: {error.strerror or error}") from None
+    with (
+        replaced(path) as partial,
+        partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+    ):
+        yield stream

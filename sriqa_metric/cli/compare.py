@@ -66,7 +66,7 @@ def compare(
 
     # What is wrong with the arguments is told before the network is loaded.
     results = find_results(methods)
-    inputs = [path for row in results.paths for path in row] + ([str(weights)] if weights else [])
+    inputs = [*results.files, *([str(weights)] if weights else [])]
     if report:
         refuse(report, [*inputs, *([output] if output else [])])
     with opened(output, inputs) as stream:

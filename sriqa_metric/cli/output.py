@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from typing import Any, Protocol, TextIO
+
+from ..names import csv_line, visible
 
 
 class Writer(Protocol):
@@ -23,15 +24,15 @@ class CsvWriter:
     """One row a file, written as it comes; a failed file has an empty score and its error."""
 
     def __init__(self, stream: TextIO, metric: str, weights: str) -> None:
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(["path", "score", "metric", "weights", "error"])
+        self._stream = stream
         self._source = [metric, weights]
+        stream.write(csv_line(["path", "score", "metric", "weights", "error"]))
 
     def scored(self, path: str, score: float) -> None:
-        self._rows.writerow([path, f"{score:.6f}", *self._source, ""])
+        self._stream.write(csv_line([path, f"{score:.6f}", *self._source, ""]))
 
     def failed(self, path: str, error: str) -> None:
-        self._rows.writerow([path, "", *self._source, error])
+        self._stream.write(csv_line([path, "", *self._source, error]))
 
     def close(self) -> None:
         """Nothing waits."""
@@ -91,7 +92,7 @@ class TableWriter:
         from rich.table import Table
 
         self._stream = stream
-        caption = f"{metric}, weights {weights}; higher is better"
+        caption = visible(f"{metric}, weights {weights}; higher is better")
         self._table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
         self._table.add_column("file", overflow="fold")
         self._table.add_column("score", justify="right", no_wrap=True)
@@ -99,7 +100,7 @@ class TableWriter:
     def scored(self, path: str, score: float) -> None:
         from rich.text import Text
 
-        self._table.add_row(Text(path), f"{score:.4f}")
+        self._table.add_row(Text(visible(path)), f"{score:.4f}")
 
     def failed(self, path: str, error: str) -> None:
         """Named on stderr already."""

@@ -24,7 +24,7 @@ from .common import (
     Workers,
     device_of,
     opened,
-    refuse,
+    refuse_plot,
     run,
     say,
     told,
@@ -44,7 +44,7 @@ app = typer.Typer(add_completion=False)
 def score(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders, globs; - reads a list of paths from stdin."),
+        typer.Argument(help="Files, folders, globs; - reads paths from stdin, one a line."),
     ] = None,
     metric: Metric = DEFAULT_METRIC,
     format: Format[Literal["table", "csv", "json", "jsonl"]] = "table",
@@ -77,8 +77,10 @@ def score(
         raise typer.BadParameter(f"--map is for one image, not {len(items)}")
     # What is wrong with the arguments is told before the network is loaded.
     inputs: list[str | Path] = [*(item.path for item in items), *([weights] if weights else [])]
+    if "-" in paths:
+        inputs.append("/dev/stdin")  # the list, where it is a file
     if map_:
-        refuse(map_, [*inputs, *([output] if output else [])])
+        refuse_plot(map_, [*inputs, *([output] if output else [])], (".csv",))
     with opened(output, inputs) as stream:
         from ..images import MAX_PIXELS
         from ..weights.load import load

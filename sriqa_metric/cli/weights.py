@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..names import visible
 from .common import CONTEXT, Format, OutputFile, Version, refuse, run, say, told
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _print_table(found: dict[str, Any]) -> None:
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
         line = f"{label:<{width}}  {text}"
-        print("".join(c if c.isprintable() else "?" for c in line))  # no terminal codes
+        print(visible(line))
 
 
 def _plain(value: Any) -> str:

@@ -42,12 +42,15 @@ class Results:
     paths : tuple of tuple of str
         [method][content] -> file.
     unmatched : tuple of Unmatched
+    files : tuple of str
+        All that were found, also of contents that some method lacks.
     """
 
     methods: tuple[str, ...]
     contents: tuple[str, ...]
     paths: tuple[tuple[str, ...], ...]
     unmatched: tuple[Unmatched, ...]
+    files: tuple[str, ...]
 
 
 class _Place(NamedTuple):
@@ -102,6 +105,7 @@ def find_results(arguments: Sequence[str | os.PathLike[str]]) -> Results:
         contents=tuple(contents),
         paths=tuple(tuple(str(files[content]) for content in contents) for files in found),
         unmatched=tuple(one for one in unmatched if one.lacking),
+        files=tuple(str(path) for files in found for path in files.values()),
     )
 
 

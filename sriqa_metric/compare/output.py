@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import re
 from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import SriqaError
+from ..names import csv_line, markdown, one_line, visible
 from .comparison import Comparison, MethodResult, PairResult
 
 TEST = "two-sided Wilcoxon signed-rank test over the contents, Holm's correction over all pairs"
@@ -24,6 +23,8 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    '"': r"\symbol{34}",  # babel takes it for the start of an umlaut
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # what ends the row before takes [x] and *
 }
 
 
@@ -47,22 +48,19 @@ def _write_json(comparison: Comparison, stream: TextIO) -> None:
 
 def _write_csv(comparison: Comparison, stream: TextIO) -> None:
     """One row a pair."""
-    rows = csv.writer(stream, lineterminator="\n")
     columns = ["a", "b", "n", "wins_a", "win_rate", "p_value", "p_holm", "effect"]
-    rows.writerow([*columns, "mean_a", "mean_b", "metric", "weights"])
+    stream.write(csv_line([*columns, "mean_a", "mean_b", "metric", "weights"]))
     means = {method.name: method.mean for method in comparison.methods}
     for pair in comparison.pairs:
         values = [getattr(pair, column) for column in columns]
-        rows.writerow(
-            [*values, means[pair.a], means[pair.b], comparison.metric, comparison.weights]
-        )
+        values += [means[pair.a], means[pair.b], comparison.metric, comparison.weights]
+        stream.write(csv_line(values))
 
 
 def _write_table(comparison: Comparison, stream: TextIO) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     # A file or a pipe has no width: lines are kept whole there.
     width = None if stream.isatty() else 10_000
@@ -74,39 +72,37 @@ def _write_table(comparison: Comparison, stream: TextIO) -> None:
     for method in comparison.best_first:
         mean = number(method.mean, places)
         span = interval_text(method, places)
-        table.add_row(str(method.rank), Text(method.name), mean, span, str(method.n))
+        table.add_row(str(method.rank), visible(method.name), mean, span, str(method.n))
     console.print(table)
     table = Table("a", "b", box=box.SIMPLE_HEAD)
     for name in PAIR_COLUMNS:
         table.add_column(name, justify="right")
     for pair in comparison.pairs:
-        table.add_row(Text(pair.a), Text(pair.b), *pair_cells(pair))
+        table.add_row(visible(pair.a), visible(pair.b), *pair_cells(pair))
     console.print(table)
     for line in (*(pair.verdict for pair in comparison.pairs), *remarks(comparison)):
-        console.print(line)
+        console.print(visible(line))
 
 
 def _write_markdown(comparison: Comparison, stream: TextIO) -> None:
-    def text(value: str) -> str:
-        return re.sub(r"([\\`*_\[\]<>|#&~])", r"\\\1", _line(value))
-
     places = places_of(comparison)
     lines = ["| rank | method | mean score | 95 % interval | images |", "|--:|:--|--:|--:|--:|"]
     for method in comparison.best_first:
         mean = _emphasised(method, comparison, number(method.mean, places), "**{}**", "<u>{}</u>")
-        cells = (method.rank, text(method.name), mean, interval_text(method, places), method.n)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
+        span = interval_text(method, places)
+        cells = str(method.rank), markdown(method.name), mean, span, str(method.n)
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"| a | b | {' | '.join(PAIR_COLUMNS)} |", "|:--|:--" + "|--:" * 4 + "|"]
     for pair in comparison.pairs:
-        lines.append(f"| {' | '.join((text(pair.a), text(pair.b), *pair_cells(pair)))} |")
-    lines += ["", *(f"- {text(pair.verdict)}" for pair in comparison.pairs), ""]
-    lines += [f"- {text(line)}" for line in remarks(comparison)]
+        lines.append(f"| {' | '.join((markdown(pair.a), markdown(pair.b), *pair_cells(pair)))} |")
+    lines += ["", *(f"- {markdown(pair.verdict)}" for pair in comparison.pairs), ""]
+    lines += [f"- {markdown(line)}" for line in remarks(comparison)]
     stream.writelines(f"{line}\n" for line in lines)
 
 
 def _write_latex(comparison: Comparison, stream: TextIO) -> None:
     def text(value: str) -> str:
-        return "".join(_LATEX.get(sign, sign) for sign in _line(value))
+        return "".join(_LATEX.get(sign, sign) for sign in one_line(value))
 
     places = places_of(comparison)
     rows = []
@@ -116,8 +112,8 @@ def _write_latex(comparison: Comparison, stream: TextIO) -> None:
         half = "" if method.half is None else rf" \pm {number(method.half, places)}"
         rows.append(rf"{text(method.name)} & ${mean}{half}$ \\")
     lines = [
-        *(f"% {_line(line)}" for line in remarks(comparison)),
-        *(f"% {_line(pair.verdict)}" for pair in comparison.pairs),
+        *(f"% {one_line(line)}" for line in remarks(comparison)),
+        *(f"% {one_line(pair.verdict)}" for pair in comparison.pairs),
         r"% needs \usepackage{booktabs}",
         r"\begin{tabular}{lc}",
         r"\toprule",
@@ -171,11 +167,6 @@ def remarks(comparison: Comparison) -> list[str]:
     if len(left_out) > _MOST_REASONS:
         lines.append(f"left out for reasons like these: {len(left_out) - _MOST_REASONS} more")
     return lines
-
-
-def _line(text: str) -> str:
-    """On one line, also where a name has line breaks."""
-    return " ".join(text.split())
 
 
 def _emphasised(

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import SriqaError
-from ..files import replaced
+from ..files import write_text
+from ..names import visible
 from .comparison import Comparison
 from .output import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
 
@@ -49,14 +50,7 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str], command: 
     SriqaError
         If the page cannot be written.
     """
-    page = render(comparison, command)
-    try:
-        # Names that are no text are shown with the bytes that they are.
-        with replaced(Path(path)) as partial:
-            partial.write_bytes(page.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        name = os.fspath(path)
-        raise SriqaError(f"{name}: cannot write the report: {error.strerror}") from None
+    write_text(Path(path), render(comparison, command))
 
 
 def render(comparison: Comparison, command: str = "") -> str:
@@ -64,7 +58,11 @@ def render(comparison: Comparison, command: str = "") -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is not
     )
     template = resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")
     places = places_of(comparison)

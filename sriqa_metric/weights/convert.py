@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..crops import CropPolicy
@@ -75,10 +74,7 @@ def convert(
         "rectifier": IDENTITY,
         "converted_from": {"file": checkpoint.name, "sha256": sha256_of(checkpoint)},
     }
-    try:
-        save_weights(output, CalibratedMetric(metric, model, rectifier, CropPolicy()), record)
-    except (OSError, SafetensorError) as error:
-        raise SriqaError(f"{output}: cannot write the weights: {error}") from None
+    save_weights(output, CalibratedMetric(metric, model, rectifier, CropPolicy()), record)
     return left_out
 
 

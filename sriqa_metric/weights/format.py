@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import WeightsError
+from ..errors import SriqaError, WeightsError
 from ..files import replaced, sha256_of
 from ..hub import HubFile
 from ..metric import CalibratedMetric
@@ -112,9 +112,12 @@ def save_weights(
 
     Raises
     ------
-    WeightsError
-        If a value does not fit the dtype.
+    SriqaError
+        If a value does not fit the dtype, or the file cannot be written.
     """
+    if path.exists() and not path.is_file():  # safetensors would put a file in its place
+        raise SriqaError(f"{path}: is no regular file; give the name of a file")
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from ..version import __version__
@@ -138,5 +141,8 @@ def save_weights(
         "package_version": __version__,
         **record,
     }
-    with replaced(path) as partial:
-        save_file(tensors, partial, metadata={KEY: json.dumps(description, sort_keys=True)})
+    try:
+        with replaced(path) as partial:
+            save_file(tensors, partial, metadata={KEY: json.dumps(description, sort_keys=True)})
+    except SafetensorError as error:  # no OSError even where the disk is full
+        raise WeightsError(f"{path}: cannot be written: {error}") from None

@@ -21,6 +21,11 @@ def run(*arguments: object):
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
+@pytest.mark.answers(
+    "Outputs",
+    "an output of `sriqa-calibrate` that is a folder, or whose folder is missing",
+    "one line before anything is read, exit status 2",
+)
 def test_an_output_that_cannot_be_is_one_line(command, tmp_path):
     for target in (tmp_path, tmp_path / "none" / "x.png"):
         found = run(*OUTPUTS[command], target)
@@ -30,12 +35,24 @@ def test_an_output_that_cannot_be_is_one_line(command, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "an output of `sriqa-calibrate` onto votes, labels, scores, notes or a file of the run",
+    "error: give another name; the file stays as it is",
+)
 def test_an_output_is_no_input(tmp_path):
     file = tmp_path / "input"
     file.write_text("input")
     for arguments in (
         ("rank", file, "--plot", file),
         ("evaluate", "--dataset", "mos=none", "--scores", file, "-o", file),
+        ("evaluate", "--dataset", "mos=none", "--contents", file, "-o", file),
+        ("evaluate", "--dataset", "mos=none", "--cache", file, "-o", file),
+        ("evaluate", "--dataset", "mos=none", "--metric", f"x,{file}", "-o", file),
+        ("evaluate", "--dataset", f"mos={tmp_path}", "-o", file),
+        ("export", tmp_path, "--license", "MIT", "-o", file),
+        ("export", "none", "--license", "MIT", "--evaluation", file, "-o", file),
+        ("export", "none", "--license", "MIT", "--reference", tmp_path, "-o", file),
         ("votes", file, "-o", file),
         ("export", "none", "--license", "MIT", "--notes", file, "-o", file),
     ):
@@ -43,6 +60,24 @@ def test_an_output_is_no_input(tmp_path):
         assert found.exit_code == 2
         assert found.stderr.startswith(f"sriqa-calibrate: {file}: ")
     assert file.read_text() == "input"
+
+
+@pytest.mark.answers(
+    "Outputs", "a picture of `rank --plot` with an unknown ending", "error before anything is read"
+)
+def test_a_plot_that_could_not_be_drawn_is_told_before_the_votes_are_read(tmp_path):
+    found = run("rank", tmp_path / "none.csv", "--plot", tmp_path / "x.docx")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "x.docx: must end with one of .png" in found.stderr
+
+
+def test_a_sheet_is_no_image_and_no_folder(made_data, tmp_path):
+    results, out = made_data / "sr", tmp_path / "out"
+    image = next(results.glob("*/*.png"))
+    for sheet in (image, tmp_path / "none" / "x.png"):
+        found = run("select", results, "--lr", image.parent, "-o", out, "--sheet", sheet)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert found.stderr.splitlines()[-1].startswith(f"sriqa-calibrate: {sheet}: ")
 
 
 def test_a_folder_to_write_into_is_no_file(tmp_path):

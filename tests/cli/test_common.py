@@ -19,7 +19,16 @@ from sriqa_metric.calibrate.evaluation.report import FORMATS
 from sriqa_metric.calibrate.ranking.cli import rank
 from sriqa_metric.calibrate.ranking.output import FORMATS as RANK_FORMATS
 from sriqa_metric.cli import compare, score, weights
-from sriqa_metric.cli.common import device_of, make_folder, opened, refuse, told
+from sriqa_metric.cli.common import (
+    device_of,
+    make_folder,
+    note,
+    opened,
+    refuse,
+    refuse_plot,
+    say,
+    told,
+)
 from sriqa_metric.cli.output import WRITERS
 from sriqa_metric.errors import SriqaError
 
@@ -78,6 +87,91 @@ def test_the_inner_status_counts(capsys):
     assert capsys.readouterr().err == "name: x: bad\n"
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "control characters of a name, in a message",
+    r"one line, shown as `\x1b`, `\n`",
+)
+def test_names_in_messages_are_harmless(capsys):
+    for tell in (note, lambda message: say("name", message)):
+        tell("a\x1b[2J\nname: all is well\r.png: bad")
+        shown = capsys.readouterr().err
+        assert shown.endswith(r": a\x1b[2J\nname: all is well\r.png: bad" + "\n")
+        assert shown.count("\n") == 1
+    note("2 are bad:\n  a: x\n  b\n: y")
+    assert capsys.readouterr().err == "note: 2 are bad:\n  a: x\n  b\\n: y\n"
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path, capsys):
+    with pytest.raises(typer.Exit) as found, told("name", 1):
+        (tmp_path / "none" / "x").open("w")
+    assert found.value.exit_code == 2
+    assert capsys.readouterr().err == f"name: {tmp_path}/none/x: No such file or directory\n"
+
+
+@pytest.mark.answers(
+    "Outputs", "stdout on a full disk, or `> /dev/full`", "one line, exit status 2"
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("size", [1, 100_000])  # written at the end, and at once
+def test_a_full_stdout_is_one_line(size):
+    code = f"""if True:
+        import sys, typer; from sriqa_metric.cli.common import run, told
+        app = typer.Typer()
+        @app.command()
+        @told("name")
+        def command(): print("x" * {size})
+        run(app)"""
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 2
+    assert found.stderr == "name: stdout: cannot be written: No space left on device\n"
+
+
+@pytest.mark.answers(
+    "Outputs", "a command ended by SIGTERM while it writes", "nothing half written is left"
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+def test_a_command_that_is_ended_leaves_nothing(tmp_path):
+    code = """if True:
+        import os, sys, time, typer; from pathlib import Path
+        from sriqa_metric.cli.common import opened, run, told
+        app = typer.Typer()
+        @app.command()
+        @told("name")
+        def command(path: Path):
+            with opened(path) as stream:
+                os.kill(os.getpid(), 15)
+                time.sleep(60)
+        run(app)"""
+    found = subprocess.run([sys.executable, "-c", code, tmp_path / "x"], capture_output=True)
+    assert found.returncode == 128 + 15
+    assert (found.stdout, found.stderr) == (b"", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a terminal or pipe that is not UTF-8 (PYTHONIOENCODING, a Windows code page)",
+    r"letters that it lacks are written as `\u5199`; `-o` writes UTF-8",
+)
+def test_another_encoding_has_no_traceback():
+    code = r"""if True:
+        import typer; from sriqa_metric.cli.common import run
+        app = typer.Typer()
+        app.command()(lambda: print("\u5199 caf\udce9"))
+        run(app)"""
+    for encoding, shown in (
+        ("latin-1", b"\\u5199 caf\\udce9\n"),
+        ("utf-8", b"\xe5\x86\x99 caf\xe9\n"),
+    ):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        words = [sys.executable, "-c", code]
+        assert subprocess.run(words, capture_output=True, env=environment).stdout == shown
+
+
 def test_any_other_error_is_a_bug():
     with pytest.raises(KeyError), told("name"):
         raise KeyError
@@ -104,6 +198,9 @@ def test_no_path_is_stdout(capsys):
     assert capsys.readouterr().out == "new"
 
 
+@pytest.mark.answers(
+    "Outputs", "an output that is a link", "the file that it points to is replaced"
+)
 def test_a_link_goes_on_pointing_to_its_file(tmp_path):
     (tmp_path / "file").write_text("old")
     (tmp_path / "link").symlink_to("file")
@@ -112,6 +209,9 @@ def test_a_link_goes_on_pointing_to_its_file(tmp_path):
     assert (tmp_path / "file").read_text() == "new"
 
 
+@pytest.mark.answers(
+    "Outputs", "an output that is a FIFO, `/dev/stdout` or `/dev/null`", "is written into"
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
 def test_what_is_no_regular_file_is_written_as_it_is(tmp_path):
     write(Path(os.devnull))
@@ -137,6 +237,16 @@ def test_a_full_disk_is_told():
         write(Path("/dev/full"))
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "an output that is a folder, or whose folder is missing",
+    "error before the work, exit status 2",
+)
+@pytest.mark.answers(
+    "Outputs",
+    "an output that is an input, also by a link or another path to it",
+    "error: give another name",
+)
 def test_outputs_that_cannot_be_are_refused(tmp_path):
     path = tmp_path / "x"
     path.write_text("input")
@@ -157,6 +267,9 @@ def test_outputs_that_cannot_be_are_refused(tmp_path):
     assert path.read_text() == "input"
 
 
+@pytest.mark.answers(
+    "Outputs", "no permission to write an output", "error before the work, exit status 2"
+)
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
 def test_what_must_not_be_written_is_refused(tmp_path):
     (tmp_path / "x").touch(0o400)
@@ -169,6 +282,9 @@ def test_what_must_not_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o700)
 
 
+@pytest.mark.answers(
+    "Outputs", "a file where the folder of a run is to be", "error before the work"
+)
 def test_a_folder_is_made_or_refused(tmp_path):
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
@@ -177,3 +293,20 @@ def test_a_folder_is_made_or_refused(tmp_path):
     for bad in (tmp_path / "file", tmp_path / "file" / "x"):
         with pytest.raises(SriqaError, match=str(bad)):
             make_folder(bad)
+
+
+@pytest.mark.answers(
+    "Outputs", "a picture whose ending says no format", "error before the work: the endings"
+)
+def test_pictures_that_could_not_be_drawn_are_refused(tmp_path, monkeypatch):
+    for name in ("x.png", "x.PDF", "x", "x.csv"):
+        refuse_plot(tmp_path / name, others=(".csv",))
+    for name in ("x.docx", "x.csv"):
+        with pytest.raises(SriqaError, match=rf"{name}: must end with one of \.png, "):
+            refuse_plot(tmp_path / name)
+    with pytest.raises(SriqaError, match="another name"):
+        refuse_plot(tmp_path / "x.png", [tmp_path / "x.png"])
+    monkeypatch.setattr("sriqa_metric.cli.common.find_spec", lambda name: None)
+    refuse_plot(tmp_path / "x.csv", others=(".csv",))
+    with pytest.raises(SriqaError, match=r"pip install 'sriqa-metric\[plot\]'"):
+        refuse_plot(tmp_path / "x.png")

@@ -1,6 +1,7 @@
 """`sriqa-compare`: formats, report, exit status."""
 
 import json
+import os
 import shutil
 import typing
 
@@ -96,6 +97,22 @@ def test_wrong_usage_is_exit_2(arguments, message):
     assert found.stdout == ""
 
 
+@pytest.mark.answers(
+    "Outputs", "`sriqa-compare -o /dev/full`, or `--report /dev/full`", "one line, exit status 2"
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_an_output_without_room_is_one_line(folders, option):
+    found = run(*folders, option, "/dev/full")
+    assert found.exit_code == 2
+    assert found.stderr == "sriqa-compare: /dev/full: cannot be written: No space left on device\n"
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "`sriqa-compare -o` or `--report` onto an image of a method, also one that no other method has",
+    "error before the network is loaded; the image stays",
+)
 def test_an_output_is_no_input(folders, tmp_path, monkeypatch):
     def load(*given):
         raise AssertionError("loaded")
@@ -103,7 +120,11 @@ def test_an_output_is_no_input(folders, tmp_path, monkeypatch):
     monkeypatch.setattr("sriqa_metric.weights.load.load", load)
     image = folders[1] / "coffee.png"
     before = image.read_bytes()
-    for options in (("-o", image), ("--report", image), ("-o", "x", "--report", "x")):
+    alone = shutil.copy(image, folders[1] / "alone.png")
+    for options in (
+        *(("-o", image), ("--report", image), ("-o", "x", "--report", "x")),
+        *(("-o", alone), ("-o", tmp_path), ("--report", tmp_path)),
+    ):
         found = run(*folders, *options)
         assert (found.exit_code, found.stdout) == (2, "")
         assert found.stderr.startswith(f"sriqa-compare: {options[-1]}: ")

@@ -288,7 +288,7 @@ def test_glob_and_stdin_list(folder):
 
 
 @pytest.mark.answers(
-    "Names and lists", "a file whose name looks like a pattern, `[1].png`", "the file"
+    "Names and lists", "a file whose name looks like a pattern (`[1].png`)", "is that file"
 )
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
     odd = folder / "[1].png"
@@ -298,8 +298,8 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
 
 @pytest.mark.answers(
     "Names and lists",
-    "a folder without images, a pattern that nothing matches",
-    "error that says so, exit status 1",
+    "a folder without images, or a pattern that matches nothing",
+    "named as failed, exit status 1",
 )
 def test_nothing_found_is_a_failure_not_silence(folder):
     (folder / "empty").mkdir()
@@ -308,6 +308,49 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     reasons = [entry["error"] for entry in json.loads(found.stdout)["failed"]]
     assert "no image files in this folder" in reasons[0]
     assert "nothing matches this pattern" in reasons[1]
+    found = run("-", stdin="\n")
+    assert found.exit_code == 1
+    assert "sriqa-score: -: no paths in the list on stdin" in found.stderr
+
+
+ODD = "a\x1b[31m\n\a\r.png"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX names")
+def test_no_name_is_obeyed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (ODD, "=1+1.png", "-x.png"):
+        shutil.copy(COFFEE, name)
+    (tmp_path / f"b{ODD}").write_bytes(b"no image")
+    names = [ODD, f"b{ODD}", "=1+1.png", "-x.png"]
+    found = run("--", *names)
+    assert found.exit_code == 1
+    assert r"a\x1b[31m\n\x07\r.png" in found.stdout
+    assert r"sriqa-score: ba\x1b[31m\n\x07\r.png: " in found.stderr
+    assert len(found.stderr.splitlines()) == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", found.stdout + found.stderr)
+    text = run("--format", "csv", "--", *names).stdout
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    assert [row["path"] for row in rows] == [*names[:2], "'=1+1.png", "'-x.png"]
+    for form in ("json", "jsonl"):
+        text = run("--format", form, "--", *names).stdout
+        assert len(text.splitlines()) == (4 if form == "jsonl" else len(text.split("\n")) - 1)
+        assert json.dumps(ODD) in text
+
+
+@pytest.mark.answers(
+    "Names and lists", "scores in CSV, given to `sriqa-calibrate evaluate --scores`", "read back"
+)
+def test_scores_in_csv_are_read_back(tmp_path, monkeypatch):
+    from sriqa_metric.calibrate.evaluation.scorers import read_score_tables
+
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.png", "-x.png", 'é,".png']
+    for name in names:
+        shutil.copy(COFFEE, name)
+    assert run("--format", "csv", "-o", "scores.csv", "--", *names).exit_code == 0
+    (table,) = read_score_tables(Path("scores.csv"))
+    assert (table.name, list(table.scores)) == ("sriqa_lite", names)
 
 
 @pytest.mark.answers(
@@ -332,18 +375,23 @@ def test_odd_names_are_written_whole(name, form, tmp_path):
 
 
 @pytest.mark.answers(
-    "Names and lists", "a name whose bytes are no text", "scored, and written as it is"
+    "Names and lists",
+    "a file name with bytes that are no text",
+    r"scored; the bytes themselves in CSV, `\udcff` in JSON, `\xff` in tables",
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
-def test_a_name_that_is_no_text_is_written_as_it_is(form, tmp_path):
+def test_a_name_that_is_no_text_is_exact_for_programs_and_shown_to_people(form, tmp_path):
     shutil.copy(COFFEE, os.fsencode(tmp_path) + b"/\xff.png")
     words = [sys.executable, "-m", "sriqa_metric", "--format", form, str(tmp_path)]
     found = subprocess.run(words, capture_output=True, check=True)
-    assert (b"\\udcff.png" if form == "jsonl" else b"\xff.png") in found.stdout
+    shown = {"table": rb"\xff.png", "csv": b"\xff.png", "jsonl": rb"\udcff.png"}
+    assert shown[form] in found.stdout
 
 
-@pytest.mark.answers("Names and lists", "a name that begins with a dash, after `--`", "a file")
+@pytest.mark.answers(
+    "Names and lists", "a file whose name begins with a dash", "is scored after `--`"
+)
 def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
     shutil.copy(COFFEE, tmp_path / "-x.png")
     monkeypatch.chdir(tmp_path)
@@ -388,14 +436,15 @@ def test_map_is_for_one_image_that_can_be_scored(tmp_path):
     path = tmp_path / "map.png"
     assert run(COFFEE, CHELSEA, "--map", str(path)).exit_code == 2
     assert run("missing.png", "--map", str(path)).exit_code == 1
-    assert run(COFFEE, "--map", str(tmp_path / "map.txt")).exit_code == 2
+    found = run(COFFEE, "--map", str(tmp_path / "map.txt"))
+    assert (found.exit_code, found.stdout) == (2, "")
     assert not path.exists()
 
 
 @pytest.mark.answers(
     "Outputs",
-    "an output that is an input, a folder, or in none",
-    "error before anything is scored; nothing is changed",
+    "`sriqa-score -o` or `--map` onto an image that it reads, or onto the list on stdin",
+    "error before the network is loaded; the input stays",
 )
 def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch):
     def load(*given):
@@ -418,7 +467,31 @@ def test_an_output_is_refused_before_the_network_is_loaded(tmp_path, monkeypatch
 
 
 @pytest.mark.answers(
-    "Outputs", "an error while results are written to a file", "the file stays what it was"
+    "Outputs", "`sriqa-score -o /dev/full`, or `--map /dev/full`", "one line, exit status 2"
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--map"])
+def test_an_output_without_room_is_one_line(option):
+    if option == "--map":
+        pytest.importorskip("matplotlib")
+    found = run(COFFEE, option, "/dev/full")
+    assert found.exit_code == 2
+    assert found.stderr == "sriqa-score: /dev/full: cannot be written: No space left on device\n"
+
+
+def test_the_list_on_stdin_is_no_output(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text(COFFEE)
+    words = [sys.executable, "-m", "sriqa_metric", "-", "-o", str(names)]
+    with names.open() as stream:
+        found = subprocess.run(words, stdin=stream, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "names.txt: is used by this command already" in found.stderr
+    assert names.read_text() == COFFEE
+
+
+@pytest.mark.answers(
+    "Outputs", "`sriqa-score` with weights that cannot be had, and `-o`", "the file stays as it was"
 )
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "scores.csv"
@@ -457,9 +530,7 @@ def test_two_processes_print_the_same_bytes():
     assert first.stdout == second.stdout
 
 
-@pytest.mark.answers(
-    "Outputs", "a reader that ends early, as `head` does", "the command ends without a traceback"
-)
+@pytest.mark.answers("Outputs", "a reader that stops, as `head -n 1` behind a pipe", "ends quietly")
 def test_a_closed_pipe_is_no_traceback():
     words = f"{sys.executable} -m sriqa_metric --format csv {COFFEE} {CHELSEA} | head -n 1"
     found = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=os.environ)

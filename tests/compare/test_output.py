@@ -14,6 +14,7 @@ from sriqa_metric.compare import Comparison
 from sriqa_metric.compare.matching import Unmatched
 from sriqa_metric.compare.output import WRITERS, write_comparison
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.names import csv_name
 
 
 def text_of(comparison: Comparison, style: str) -> str:
@@ -149,6 +150,11 @@ def test_equal_best_methods_are_all_bold():
     assert "mathbf" not in text_of(same, "latex")
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    r"a method's name with backslashes, braces or any of `~^%&#_$`, in LaTeX",
+    "printed as it is, not obeyed",
+)
 def test_hostile_names_in_latex(hostile):
     lines = text_of(hostile, "latex").splitlines()
     body = [line for line in lines if not line.startswith("%")]
@@ -192,3 +198,52 @@ def test_latex_compiles(made, tmp_path):
 def test_an_unknown_format_is_named(made):
     with pytest.raises(SriqaError, match=r"'xml'; it must be one of table, csv, json, md, latex"):
         text_of(made, "xml")
+
+
+NASTY = ("[1pt] *a*", "* b", "=1+1", "e\x1b[31m\a\r\n", "caf\udce9")
+
+
+@pytest.fixture
+def nasty(rng) -> Comparison:
+    """Methods of names that a terminal, LaTeX or a spreadsheet would obey."""
+    scores = rng.normal(size=(len(NASTY), 8))
+    return Comparison.from_scores(NASTY, scores, metric="m", weights="w", notes=("\x1b]0;x\a",))
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "control characters in a method's name, in tables, Markdown and LaTeX",
+    r"shown as `\x1b`; a line break is a blank in Markdown and LaTeX",
+)
+@pytest.mark.parametrize("style", ["table", "md", "latex"])
+def test_nothing_but_lines_of_print_is_written(nasty, style):
+    text = text_of(nasty, style)
+    text.encode()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
+    assert "x1b" in text
+
+
+@pytest.mark.answers(
+    "Names and lists", "a method's name that begins with `[` or `*`, in LaTeX", "no option of a row"
+)
+def test_no_name_is_an_option_of_the_row_before(nasty):
+    lines = text_of(nasty, "latex").splitlines()
+    assert any(line.startswith("{[}1pt{]} {*}a{*} & $") for line in lines)
+    assert any(line.startswith("{*} b & $") for line in lines)
+    assert not any(re.match(r"[\[*]", line) for line in lines)
+
+
+@pytest.mark.answers(
+    "Names and lists", "odd names of methods, in CSV", "quoted; a formula gets an apostrophe"
+)
+def test_csv_holds_no_formula_and_is_read_back(nasty):
+    text = text_of(nasty, "csv")
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    assert not any(value[:1] in "=+@\t\r" for row in rows for value in row.values() if value)
+    assert [csv_name(row["b"]) for row in rows[:4]] == list(NASTY[1:])
+
+
+@pytest.mark.answers("Names and lists", "any name, in JSON and JSON lines", "exact")
+def test_json_is_exact(nasty):
+    found = {method["name"] for method in strict_json(text_of(nasty, "json"))["methods"]}
+    assert found == set(NASTY)

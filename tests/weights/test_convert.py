@@ -194,7 +194,7 @@ def test_a_checkpoint_of_another_network_is_refused(dbcnn, tmp_path):
 
 
 def test_output_that_cannot_be_written_is_named(dbcnn, tmp_path):
-    with pytest.raises(SriqaError, match="no/folder/out: cannot write the weights"):
+    with pytest.raises(SriqaError, match="no/folder/out: cannot be written"):
         convert(saved(tmp_path, dbcnn), "sriqa_dbcnn", tmp_path / "no/folder/out", *TOLD)
 
 

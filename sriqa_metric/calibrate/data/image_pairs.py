@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...errors import SriqaError
-from ...files import replaced
+from ...files import write_text
+from ...names import csv_line
+from .csv_files import read_table
 
 REQUIRED = ("pair", "content", "method_a", "method_b", "image_a", "image_b")
 OPTIONAL = ("image_lr", "group", "d1", "d2", "k")
@@ -63,26 +64,10 @@ def read_pairs(path: Path) -> list[Pair]:
         For a file that cannot be read, a missing column, an empty value, a pair of a method with
         itself, and a pair that is listed twice.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                raise SriqaError(f"{path}: no column {', '.join(missing)}; found {columns}")
-            lines = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SriqaError(f"{path}: cannot be read: {error}") from error
-    if not lines:
-        raise SriqaError(f"{path}: no pairs")
     pairs: list[Pair] = []
     seen: dict[object, int] = {}
-    for line, row in lines:
-        values = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
-        empty = [name for name in REQUIRED if not values[name]]
-        if empty:
-            raise SriqaError(f"{path}: line {line}: {', '.join(empty)} is empty")
-        pair = Pair(**values)
+    for line, row in read_table(path, REQUIRED):
+        pair = Pair(**{name: row.get(name, "").strip(" ") for name in (*REQUIRED, *OPTIONAL)})
         if pair.method_a == pair.method_b:
             raise SriqaError(f"{path}: line {line}: {pair.method_a!r} is compared with itself")
         if pair.image_a == pair.image_b:
@@ -92,6 +77,8 @@ def read_pairs(path: Path) -> list[Pair]:
             if first != line:
                 raise SriqaError(f"{path}: line {line}: pair {pair.pair!r} is also line {first}")
         pairs.append(pair)
+    if not pairs:
+        raise SriqaError(f"{path}: no pairs, only a header")
     return pairs
 
 
@@ -103,11 +90,6 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     SriqaError
         If it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [*REQUIRED, *OPTIONAL])
-            writer.writeheader()
-            writer.writerows(pair.row() for pair in pairs)
-    except OSError as error:
-        raise SriqaError(f"{path}: cannot be written: {error}") from error
+    columns = [*REQUIRED, *OPTIONAL]
+    rows = ([pair.row()[name] for name in columns] for pair in pairs)
+    write_text(path, "".join(map(csv_line, [columns, *rows])))

@@ -20,7 +20,6 @@ order, separated by a comma or blanks; a first line `name,mos` is skipped.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +28,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ...errors import SriqaError
-from ...files import listed, replaced
+from ...files import listed, write_text
+from ...names import csv_line
+from ...sr_folders import images_in
 from .csv_files import find_one, number_of, read_list, read_table
 
 
@@ -149,10 +150,8 @@ def split_by_content(
 
 def write_splits(path: Path, labelled: LabelledImages) -> None:
     """Write down which split each image is in, CSV path,content,split."""
-    with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["path", "content", "split"])
-        writer.writerows(zip(labelled.paths, labelled.contents, labelled.splits, strict=True))
+    rows = zip(labelled.paths, labelled.contents, labelled.splits, strict=True)
+    write_text(path, "".join(map(csv_line, [("path", "content", "split"), *rows])))
 
 
 def _made(
@@ -185,7 +184,7 @@ def _koniq10k(root: Path) -> LabelledImages:
 def _biq2021(root: Path) -> LabelledImages:
     lists = {"training": "Train (Images and MOS).csv", "test": "Test (Images and MOS).csv"}
     folder = root / "Images"
-    there = {path.name.lower(): path for path in folder.iterdir()} if folder.is_dir() else {}
+    there = {path.name.lower(): path for path in images_in(folder)}
     rows, splits = [], []
     for split, list_name in lists.items():
         source = find_one("biq2021", root, [list_name], "images are in Images/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from ...errors import SriqaError
 from ...files import listed
 from ...images import as_float, read_image
 from ...sr_folders import (
+    images_below,
     images_in,
-    is_image,
     match_contents,
     method_folder,
     no_images,
@@ -102,7 +103,7 @@ def read_sr_results(
     """
     mu = read_ranking(ranking)
     folders = {name: method_folder(root, name) for name in sorted(mu, key=lambda name: -mu[name])}
-    left_out = tuple(name for name, folder in folders.items() if not folder.is_dir())
+    left_out = tuple(name for name, folder in folders.items() if not os.path.isdir(folder))
     methods = tuple(name for name in folders if name not in left_out)
     if left_out and not skip_missing:
         name = left_out[0]
@@ -138,9 +139,9 @@ def _tested(folders: Sequence[Path]) -> set[str]:
     """Every name that a content could have of which the folders hold an image."""
     names: set[str] = set()
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise SriqaError(f"{folder}: no such folder; its contents were to be left out")
-        for path in filter(is_image, folder.rglob("*")):
+        for path in images_below(folder):
             names |= possible_contents(path.stem)
     return names
 
@@ -153,7 +154,7 @@ def find_images(root: Path) -> list[Path]:
     SriqaError
         If there is no folder, or no image in it.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise SriqaError(f"{root}: no such folder")
     found = images_in(root)
     if not found:

@@ -42,7 +42,13 @@ def evaluate(
     Scores are kept in a cache, so a stopped evaluation goes on. Figures go to stdout, notes to
     stderr.
     """
-    with opened(output, [path for path in (scores, contents, cache) if path]) as stream:
+    inputs: list[str | Path] = [path for path in (scores, contents, cache) if path]
+    inputs += [name for given in metric or () for name in given.split(",")]
+    for each in dataset:
+        root = Path(each.partition("=")[2]).resolve()
+        if output and output.is_file() and root in output.resolve().parents:
+            inputs.append(output)
+    with opened(output, inputs) as stream:
         from .report import write_report
         from .run import Request, evaluate
         from .score_cache import default_cache

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import SriqaError
 from ...files import listed
+from ..data.csv_files import read_lines
 from ..data.sr_results import read_sr_results
 from ..statistics import Statistic, image_pairs_right, method_srcc, pairs_right
 
@@ -96,11 +97,7 @@ def read_ranked(root: Path, chosen: Path | None = None) -> RankedSet:
 
 def read_names(path: Path) -> list[str]:
     """The lines of a file in NFC, as contents are, each once, without empty ones."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SriqaError(f"{path}: cannot read the contents: {error}") from None
-    lines = map(str.strip, unicodedata.normalize("NFC", text).splitlines())
+    lines = (unicodedata.normalize("NFC", line).strip() for line in read_lines(path))
     names = list(dict.fromkeys(filter(None, lines)))
     if not names:
         raise SriqaError(f"{path}: names no content")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TextIO
+
+from ...names import csv_line, markdown, visible
 
 FORMATS = ("table", "json", "csv", "md")
 
@@ -51,13 +52,11 @@ def write_report(rows: Sequence[Row], notes: Iterable[str], style: str, stream: 
     """Write the rows in one of `FORMATS`; Markdown and JSON hold the notes too."""
     if style == "json":
         document = {"rows": [_plain(row) for row in rows], "notes": list(notes)}
-        json.dump(document, stream, indent=1, allow_nan=False, ensure_ascii=False)
+        json.dump(document, stream, indent=1, allow_nan=False)
         stream.write("\n")
     elif style == "csv":
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow("" if value is None else value for value in _plain(row).values())
+        stream.write(csv_line(COLUMNS))
+        stream.writelines(csv_line(_plain(row).values()) for row in rows)
     elif style == "md":
         _write_markdown(rows, notes, stream)
     else:
@@ -104,10 +103,12 @@ def _write_markdown(rows: Sequence[Row], notes: Iterable[str], stream: TextIO) -
         print("| " + " | ".join(head) + " |", file=stream)
         print("|---" * len(head) + "|", file=stream)
         for row in part:
-            print("| " + " | ".join(c.replace("|", "\\|") for c in _cells(row)) + " |", file=stream)
+            *names, value, span, n, last = _cells(row)
+            cells = (*map(markdown, names), value, span, n, markdown(last))
+            print("| " + " | ".join(cells) + " |", file=stream)
         print(file=stream)
     for note in notes:
-        print(f"- {note}", file=stream)
+        print(f"- {markdown(note)}", file=stream)
 
 
 def _write_table(rows: Sequence[Row], stream: TextIO) -> None:
@@ -124,5 +125,5 @@ def _write_table(rows: Sequence[Row], stream: TextIO) -> None:
         for name in head:
             table.add_column(name, justify="right" if name in ("value", "n", "p") else "left")
         for row in part:
-            table.add_row(*map(Text, _cells(row)))
+            table.add_row(*(Text(visible(cell)) for cell in _cells(row)))
         console.print(table)

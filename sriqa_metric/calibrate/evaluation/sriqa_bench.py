@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
-from ..data.csv_files import number_of, read_list, read_table
+from ..data.csv_files import number_of, read_lines, read_list, read_table
 from ..statistics import Statistic, choices, srcc
 
 REGRESSION = ("SwinIR", "RealESRNet")
@@ -169,11 +169,7 @@ def _add(labels: dict[str, float], path: Path, name: str, mos: float) -> None:
 
 
 def _lines(path: Path, separator: str | None) -> Iterator[tuple[str, str, float]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SriqaError(f"{path}: cannot read the list: {error}") from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         fields = line.split(separator)
         if len(fields) != 3:
             raise SriqaError(f"{path}: line {number}: {line!r} is not two names and a score")

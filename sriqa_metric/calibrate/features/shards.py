@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ...errors import SriqaError
-from ...files import replaced
+from ...files import replaced, sweep
 
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 _KEY = "features"  # one entry, for several are stored in an order that varies
@@ -62,10 +62,10 @@ class Shards:
         try:
             with replaced(self.folder / f"{name}.safetensors") as partial:
                 partial.write_bytes(data)
-        except OSError as error:
+        except SriqaError as error:
             free = shutil.disk_usage(self.folder).free
             raise SriqaError(
-                f"{self.folder}: cannot be written: {error.strerror}; {free} bytes are free, "
+                f"{error}; {free} bytes are free, "
                 f"{len(data)} needed for the next {len(images)} images; {_GO_ON}"
             ) from None
 
@@ -99,8 +99,7 @@ class Shards:
         except OSError as error:
             raise SriqaError(f"{self.folder}: cannot be written: {error.strerror}") from None
         try:
-            for partial in self.folder.glob("*.partial"):
-                partial.unlink()
+            sweep(self.folder)
             yield
         finally:
             lock.release()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ...cli.common import Bootstrap, Format, Seed, note, refuse, told
+from ...cli.common import Bootstrap, Format, Seed, note, refuse_plot, told
 from ..config import RESAMPLES, VOTES_PER_PAIR
 
 
@@ -39,7 +39,7 @@ def rank(
     if prior_variance is not None and not 0 < prior_variance < float("inf"):
         raise typer.BadParameter(f"{prior_variance} is not positive", param_hint="--prior-variance")
     if plot is not None:
-        refuse(plot, [votes])
+        refuse_plot(plot, [votes])
     # The matrices are small: threads of the linear algebra would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ..data.vote_files import read_votes
@@ -48,8 +48,8 @@ def rank(
 
     with told("sriqa-calibrate", 1):
         report = rank_votes(read_votes(votes, votes_per_pair), bootstrap, prior_variance, seed)
-        write_report(report, format, sys.stdout)
-        for each in report.notes:
-            note(each)
-        if plot is not None:
-            plot_ranking(report, plot)
+    write_report(report, format, sys.stdout)
+    for each in report.notes:
+        note(each)
+    if plot is not None:
+        plot_ranking(report, plot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...errors import SriqaError
 from ...files import replaced
+from ...names import csv_line, visible
 from ..statistics import NORMAL_975
 from .observers import ObserverReport
 from .report import RankReport
@@ -31,14 +31,13 @@ def write_report(report: RankReport, style: str, stream: TextIO) -> None:
     if style not in FORMATS:
         raise SriqaError(f"format is {style!r}; it must be one of {', '.join(FORMATS)}")
     if style == "json":
-        json.dump(report_values(report), stream, indent=2, allow_nan=False, ensure_ascii=False)
+        json.dump(report_values(report), stream, indent=2, allow_nan=False)
         stream.write("\n")
     elif style == "csv":
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["method", "mu", "ci_low", "ci_high", "rank"])
+        stream.write(csv_line(["method", "mu", "ci_low", "ci_high", "rank"]))
         rows = zip(report.methods, report.mu, report.ci_low, report.ci_high, strict=True)
         for rank, (name, *numbers) in enumerate(rows, start=1):
-            writer.writerow([name, *(repr(float(number)) for number in numbers), rank])
+            stream.write(csv_line([name, *map(float, numbers), rank]))
     else:
         _write_table(report, stream)
 
@@ -100,7 +99,7 @@ def _write_table(report: RankReport, stream: TextIO) -> None:
         if k < len(report.neighbours):
             pair = report.neighbours[k]
             beats = f"{pair.win_probability:.3f}" + ("" if pair.separable else " ≈")
-        table.add_row(str(k + 1), name, f"{report.mu[k]:+.3f}", span, beats)
+        table.add_row(str(k + 1), visible(name), f"{report.mu[k]:+.3f}", span, beats)
     console.print(table)
     if not all(pair.separable for pair in report.neighbours):
         console.print("≈ not separable from the next at 95 %")
@@ -114,9 +113,9 @@ def _write_table(report: RankReport, stream: TextIO) -> None:
         f"log-likelihood {report.log_likelihood:.1f}"
     )
     for name, group in report.groups.items():
-        best = ", ".join(method["name"] for method in group["methods"][:3]) or "no ranking"
+        best = ", ".join(visible(each["name"]) for each in group["methods"][:3]) or "no ranking"
         console.print(
-            f"group {name}: {group['n_votes']} votes on {group['n_pairs']} image pairs, "
+            f"group {visible(name)}: {group['n_votes']} votes on {group['n_pairs']} image pairs, "
             f"human 2AFC score {group['oracle_2afc']:.4f}, best: {best}"
         )
     shown = [k for k in report.top_k_srcc if k & (k - 1) == 0 or k == max(report.top_k_srcc)]
@@ -138,7 +137,7 @@ def _write_observers(console: Any, observers: list[ObserverReport]) -> None:
     )
     for o in observers:
         table.add_row(
-            o.name,
+            visible(o.name),
             str(o.n_votes),
             "" if o.log_likelihood is None else f"{o.log_likelihood:.3f}",
             "" if o.z is None else f"{o.z:+.1f}" + (" disagrees" if o.disagrees else ""),
@@ -179,7 +178,8 @@ def plot_ranking(report: RankReport, path: Path) -> None:
     low = np.maximum(report.ci_low, report.mu.min() - span)  # unbounded ends stop at the edge
     high = np.minimum(report.ci_high, report.mu.max() + span)
     scores.hlines(places, low, high, color="black")
-    scores.set_yticks(places, report.methods)
+    names = [visible(name) for name in report.methods]
+    scores.set_yticks(places, names, parse_math=False)  # `$` is no formula
     scores.invert_yaxis()
     scores.set_xlabel("score μ, 95 % interval")
     scores.set_title("Global ranking")
@@ -192,8 +192,8 @@ def plot_ranking(report: RankReport, path: Path) -> None:
     stability.grid(alpha=0.3)
 
     image = rates.imshow(report.win_rate, vmin=0, vmax=1, cmap="RdBu")
-    rates.set_xticks(places, report.methods, rotation=90)
-    rates.set_yticks(places, report.methods)
+    rates.set_xticks(places, names, rotation=90, parse_math=False)
+    rates.set_yticks(places, names, parse_math=False)
     rates.set_title("Win rate of the row against the column")
     figure.colorbar(image, ax=rates, shrink=0.8)
     if n <= MOST_NUMBERS:
@@ -202,5 +202,7 @@ def plot_ranking(report: RankReport, path: Path) -> None:
     try:
         with replaced(path) as partial:
             figure.savefig(partial, format=path.suffix[1:] or "png", dpi=150)
-    except (OSError, ValueError) as error:
+    except SriqaError:
+        raise
+    except ValueError as error:  # the ending
         raise SriqaError(f"{path}: cannot write the plot: {error}") from None

@@ -43,7 +43,10 @@ def export(
     the run's weights.safetensors, or of an earlier export with the same tensors at --output.
     With --encoder the file is float32 and small; the encoder is fetched by those who use it.
     """
-    refuse(output, [*(evaluation or []), *([notes] if notes else [])])
+    of_run = (each for each in run.glob("*") if each.suffix != ".safetensors")
+    inputs = [*(evaluation or []), run / "weights.safetensors", *of_run]
+    inputs += [*(reference.rglob("*") if reference else []), *([notes] if notes else [])]
+    refuse(output, inputs)
     from ...weights.format import weights_id
     from .export import export
 

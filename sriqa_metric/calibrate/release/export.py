@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from ...errors import SriqaError, WeightsError
@@ -125,10 +124,7 @@ def export(
         used = {owner(row) for row in found["rows"]}
         found["measured_on"] = {key: how for key, how in measured_on.items() if key in used}
         record["evaluation"] = found
-    try:
-        save_weights(output, metric, record, getattr(torch, precision["dtype"]), there)
-    except (OSError, SafetensorError) as error:
-        raise SriqaError(f"{output}: cannot write the weights: {error}") from None
+    save_weights(output, metric, record, getattr(torch, precision["dtype"]), there)
     return precision
 
 

@@ -57,15 +57,13 @@ def draw_sheet(path: Path, selected: Sequence[Pair], root: Path, rows: int = ROW
             left = _GAP + column * (_SIDE + _GAP)
             draw.text((left, top + _LINE), _fit(title, font), "black", font)
             sheet.paste(image, (left, top + 2 * _LINE))
-    try:
-        kind = Image.registered_extensions().get(path.suffix.lower())
-        if kind is None:
-            raise ValueError(f"no picture's name ends with {path.suffix!r}; use .png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as partial:
-            sheet.save(partial, kind)
-    except (OSError, ValueError) as error:
-        raise SriqaError(f"{path}: cannot be written: {error}") from error
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise SriqaError(
+            f"{path}: cannot be written: no picture's name ends with {path.suffix!r}; use .png"
+        )
+    with replaced(path) as partial:
+        sheet.save(partial, kind)
 
 
 def _spread(selected: Sequence[Pair], rows: int) -> list[Pair]:

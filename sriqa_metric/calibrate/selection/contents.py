@@ -117,7 +117,7 @@ def find_contents(
         notes.append(f"{len(bad)} of {len(names)} contents are left out:{listed}")
     kept = [name for name in names if name not in bad]
     if not kept:
-        raise SriqaError(f"{root}: no content can be used\n" + "\n".join(notes[1:]))
+        raise SriqaError(f"{root}: no content can be used: " + "; ".join(notes[1:]))
     return Contents(
         tuple(by_method),
         tuple(kept),

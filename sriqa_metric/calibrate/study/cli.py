@@ -57,7 +57,7 @@ def votes(
     ] = "tidy",
 ) -> None:
     """Write the votes of a study to a CSV file."""
-    refuse(output, [db])
+    refuse(output, [db, f"{db}-wal", f"{db}-shm"])
     from .export import export_votes
 
     print(f"{output}: {export_votes(db, output, schema)} lines", file=sys.stderr)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from ...errors import SriqaError
 from ...files import write_text
+from ...names import csv_line
 from ..data.vote_files import REALSR1K_COLUMNS
 from .schema import open_study
 
@@ -108,12 +107,9 @@ def votes_csv(db: sqlite3.Connection, schema: str = "tidy") -> str:
     if schema not in SCHEMAS:
         raise SriqaError(f"schema is {schema!r}; it must be {' or '.join(SCHEMAS)}")
     tidy = schema == "tidy"
-    stream = io.StringIO()
     columns = TIDY_COLUMNS if tidy else REALSR1K_COLUMNS
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(tidy_rows(db) if tidy else realsr1k_rows(db))
-    return stream.getvalue()
+    rows = tidy_rows(db) if tidy else realsr1k_rows(db)
+    return csv_line(columns) + "".join(csv_line(row[name] for name in columns) for row in rows)
 
 
 def export_votes(path: Path, output: Path, schema: str = "tidy") -> int:
@@ -141,8 +137,5 @@ def export_votes(path: Path, output: Path, schema: str = "tidy") -> int:
         raise SriqaError(f"{output}: is the file of the study; give another name")
     with closing(open_study(path)) as db:
         text = votes_csv(db, schema)
-    try:
-        write_text(output, text)
-    except OSError as error:
-        raise SriqaError(f"{output}: cannot be written: {error}") from error
+    write_text(output, text)
     return text.count("\n") - 1

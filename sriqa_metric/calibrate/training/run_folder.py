@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from ...errors import SriqaError
-from ...files import replaced, write_text
+from ...files import replaced, sweep, write_text
 from ...weights.checkpoints import read_checkpoint
 
 _PACKAGES = ("sriqa-metric", "torch", "numpy", "pillow", "timm", "open_clip_torch", "safetensors")
@@ -63,6 +63,7 @@ class RunFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SriqaError(f"{path}: another run is at work in this folder") from None
+        sweep(path)
         write_text(stored, text)
         write_text(path / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         self._start = time.monotonic()

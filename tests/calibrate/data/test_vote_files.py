@@ -144,7 +144,7 @@ def test_files_that_are_no_votes(tmp_path):
     with pytest.raises(SriqaError, match="No such file"):
         read_votes(tmp_path / "none.csv")
     (tmp_path / "votes.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
-    with pytest.raises(SriqaError, match="not a CSV file in UTF-8"):
+    with pytest.raises(SriqaError, match="line 1: byte 0x89 is no UTF-8; save the file as UTF-8"):
         read_votes(tmp_path / "votes.png")
 
 

@@ -45,7 +45,7 @@ def test_chosen_contents_in_either_form_of_unicode(made_data, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("c1\nc9\n", "has no content c9"), ("\n", "names no content"), (None, "cannot read")],
+    [("c1\nc9\n", "has no content c9"), ("\n", "names no content"), (None, "No such file")],
 )
 def test_wrong_contents(made_data, tmp_path, text, message):
     chosen = tmp_path / "chosen.txt"

@@ -79,10 +79,50 @@ def test_plot(made, tmp_path):
     report.ci_low[0] = -np.inf  # drawn to the edge
     plot_ranking(report, tmp_path / "ranking.png")
     assert (tmp_path / "ranking.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(SriqaError, match="cannot write the plot"):
+    with pytest.raises(SriqaError, match=r"none/ranking\.png: cannot be written"):
         plot_ranking(report, tmp_path / "none" / "ranking.png")
     with pytest.raises(SriqaError, match="cannot write the plot"):
         plot_ranking(report, tmp_path / "ranking.docx")
+
+
+NASTY = ("=1+1", "e\x1b[31m\n", r"a$\frac$b_{", "-x")
+
+
+@pytest.fixture
+def nasty(made):
+    """A report on methods of names that a terminal, a spreadsheet or matplotlib would obey."""
+    return replace(rank_votes(made(), 20), methods=NASTY)
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "control characters in a method's name, in the table of `rank`",
+    r"shown as `\x1b`, `\n`",
+)
+def test_the_table_shows_names_and_obeys_none(nasty):
+    text = text_of(nasty, "table")
+    assert r"e\x1b[31m\n" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.answers(
+    "Names and lists", "odd names of methods, in `rank --format csv`", "read back by `train`"
+)
+def test_odd_names_in_csv_are_read_back(nasty, tmp_path):
+    path = tmp_path / "ranking.csv"
+    path.write_text(text_of(nasty, "csv"), newline="")
+    assert path.read_text().splitlines()[1].startswith("'=1+1,")
+    assert tuple(read_ranking(path)) == NASTY
+    assert [each["name"] for each in json.loads(text_of(nasty, "json"))["methods"]] == list(NASTY)
+
+
+@pytest.mark.answers(
+    "Names and lists", "dollar signs in a method's name, in the picture of `rank --plot`", "drawn"
+)
+def test_names_are_no_formulas_in_a_plot(nasty, tmp_path):
+    pytest.importorskip("matplotlib")
+    plot_ranking(nasty, tmp_path / "ranking.svg")
+    assert (tmp_path / "ranking.svg").stat().st_size
 
 
 def test_plot_without_matplotlib(made, tmp_path, monkeypatch):
