@@ -21,7 +21,7 @@ SERVE = """
 import sys
 from pathlib import Path
 from sriqa_metric.calibrate.study.assignment import Settings
-from sriqa_metric.calibrate.study.server import serve
+from sriqa_metric.calibrate.study.serve import serve
 pairs, root, db, port, options = sys.argv[1:]
 serve(Path(pairs), Path(root), Path(db), port=int(port), admin_token="the-admin-token",
       settings=Settings(**eval(options)))

@@ -2,6 +2,7 @@ import csv
 import io
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ pytest.importorskip("httpx", reason="httpx is not installed")
 from starlette.testclient import TestClient
 
 from sriqa_metric.calibrate.study.assignment import Settings
-from sriqa_metric.calibrate.study.server import create_app, serve
+from sriqa_metric.calibrate.study.serve import serve
+from sriqa_metric.calibrate.study.server import create_app
 from sriqa_metric.calibrate.study.service import Study
 from sriqa_metric.errors import SriqaError
 
@@ -27,8 +29,9 @@ def study(folder: Path, tmp_path: Path) -> Study:
 
 
 @pytest.fixture
-def client(study: Study) -> TestClient:
-    return TestClient(create_app(study))
+def client(study: Study) -> Iterator[TestClient]:
+    with TestClient(create_app(study), base_url="http://localhost") as client:  # one event loop
+        yield client
 
 
 def start(client: TestClient, code: str = "code-one", **more: object) -> str:
@@ -106,7 +109,7 @@ def test_export_needs_the_token_and_has_both_schemas(client):
     assert len(list(csv.DictReader(io.StringIO(realsr1k)))) == 6
     assert client.get("/admin/other", headers=ADMIN).status_code == 404
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": TOKEN}):
-        for what in ("report", "tidy", "realsr1k", "other"):
+        for what in ("report", "tidy", "other"):
             reply = client.get(f"/admin/{what}?token={TOKEN}", headers=headers)
             assert reply.status_code == 401
             assert "code" not in reply.text
@@ -239,6 +242,40 @@ def test_wrong_bodies(client, content, kind, status):
     reply = client.post("/api/resume", content=content, headers={"Content-Type": kind})
     assert reply.status_code == status
     assert reply.json()["error"]
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "codes of participants guessed from one address",
+    "429 after ten wrong ones; one more every six seconds",
+)
+def test_guessed_codes_are_refused(client):
+    start(client)
+    wrong = [client.post("/api/resume", json={"code": f"guess-{k}"}).status_code for k in range(12)]
+    assert wrong == [404] * 10 + [429] * 2
+    right = client.post("/api/resume", json={"code": "code-one"})
+    assert (right.status_code, right.json()["error"]) == (
+        429,
+        "Too many wrong attempts. Please wait a minute.",
+    )
+    taken = {"code": "code-one", "start_id": "f" * 16, "consent": True}
+    assert client.post("/api/start", json=taken).status_code == 429
+    assert client.get("/admin/report", headers=ADMIN).status_code == 200
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "tokens of the experimenter guessed from one address",
+    "429 after ten wrong ones; participants go on",
+)
+def test_guessed_tokens_are_refused(client):
+    session = start(client)
+    for status in [401] * 10 + [429] * 2:
+        reply = client.get("/admin/report", headers={"Authorization": "Bearer guess"})
+        assert reply.status_code == status
+    assert client.get("/admin/report", headers=ADMIN).status_code == 429
+    assert answer(client, session)["done"] == 0  # practice
+    assert client.post("/api/resume", json={"code": "code-one"}).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
