@@ -114,7 +114,7 @@ def read_realsr1k(root: Path) -> PairSet:
             pair = f"{votes.methods[votes.first[row]]}_{votes.methods[votes.second[row]]}"
             name = f"{votes.contents[votes.content[row]]}_{votes.methods[method]}.png"
             paths.append(root / "RealSR-1K" / f"{group.upper()}_images" / pair / name)
-    human, few = _human(votes.wins, votes.total)
+    human, few = _human(votes.wins / votes.total, votes.total)
     ranked, notes = _ranked(votes)
     return PairSet(
         "realsr1k",
@@ -130,7 +130,10 @@ def read_realsr1k(root: Path) -> PairSet:
     )
 
 
-def _human(wins: np.ndarray, total: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _human(fraction: np.ndarray, total: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    if len(total) < len(fraction):
+        return None, ("no row for the human majority: not every pair has its number of votes",)
+    wins = (2 * total * fraction).round() / 2
     scores = others_2afc(wins, wins % 1 * 2, total)
     if alone := int(np.isnan(scores).sum()):
         why = f"it {NEEDS_TWO}; {alone} of {len(total)} pairs have one"
@@ -178,10 +181,7 @@ def read_pairs(root: Path) -> PairSet:
         groups.append(row.get("group") or "all")
     if not fraction:
         raise SriqaError(f"{source}: no pairs, only a header")
-    human, notes = None, ("no row for the human majority: not every pair has its number of votes",)
-    if len(total) == len(fraction):
-        votes = np.array(total)
-        human, notes = _human((2 * votes * fraction).round() / 2, votes)
+    human, notes = _human(np.array(fraction), np.array(total))
     return PairSet(
         root.resolve().name,
         root,

@@ -51,6 +51,11 @@ def test_honest_observers_are_left_in_peace(reports, rng):
         assert not report.flagged
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an observer who guesses, or answers the other way round",
+    "marked `disagrees`; counted until excluded",
+)
 def test_guessing_and_turned_round_observers_disagree(reports, rng):
     rows = list(panel(rng))
     for row in panel(rng, observers=("guesses",)):
@@ -79,6 +84,11 @@ def test_likelihood_is_under_the_ranking_of_the_others(reports, rng, tmp_path):
     assert found["o3"].z == pytest.approx(z)
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "failed attention checks",
+    "counted per observer and shown; the trials count all the same",
+)
 def test_failed_attention_checks_are_counted(reports, rng):
     checks = [
         ["o1", "c0", "A", "A~degraded", "a", "obvious", "a"],

@@ -4,6 +4,8 @@ import pytest
 
 from sriqa_metric.calibrate.study.attempts import IN_ALL, MOST_ADDRESSES, PER_ADDRESS, Attempts
 from sriqa_metric.calibrate.study.store import Refused
+from tests.calibrate.study.conftest import ADMIN
+from tests.calibrate.study.test_server import answer, start
 
 row = "Study and votes"
 
@@ -85,3 +87,37 @@ def test_memory_is_bounded(clock):
         clock.now += 1
         wrong(attempts, f"10.{k >> 16}.{k >> 8 & 255}.{k & 255}")
     assert len(attempts._of) == MOST_ADDRESSES
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "codes of participants guessed from one address",
+    "429 after ten wrong ones; one more every six seconds",
+)
+def test_guessed_codes_are_refused(client):
+    start(client)
+    wrong = [client.post("/api/resume", json={"code": f"guess-{k}"}).status_code for k in range(12)]
+    assert wrong == [404] * 10 + [429] * 2
+    right = client.post("/api/resume", json={"code": "code-one"})
+    assert (right.status_code, right.json()["error"]) == (
+        429,
+        "Too many wrong attempts. Please wait a minute.",
+    )
+    taken = {"code": "code-one", "start_id": "f" * 16, "consent": True}
+    assert client.post("/api/start", json=taken).status_code == 429
+    assert client.get("/admin/report", headers=ADMIN).status_code == 200
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "tokens of the experimenter guessed from one address",
+    "429 after ten wrong ones; participants go on",
+)
+def test_guessed_tokens_are_refused(client):
+    session = start(client)
+    for status in [401] * 10 + [429] * 2:
+        reply = client.get("/admin/report", headers={"Authorization": "Bearer guess"})
+        assert reply.status_code == status
+    assert client.get("/admin/report", headers=ADMIN).status_code == 429
+    assert answer(client, session)["done"] == 0  # practice
+    assert client.post("/api/resume", json={"code": "code-one"}).status_code == 200

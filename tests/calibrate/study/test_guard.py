@@ -11,7 +11,6 @@ from sriqa_metric.calibrate.study.guard import name_of
 from sriqa_metric.calibrate.study.serve import serve
 from sriqa_metric.calibrate.study.server import create_app
 from sriqa_metric.errors import SriqaError
-from tests.calibrate.study.test_server import study as study  # the fixture
 
 BODY = {"code": "code-one", "start_id": "0" * 16, "consent": True}
 row = "Study and votes"

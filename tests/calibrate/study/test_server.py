@@ -2,7 +2,6 @@ import csv
 import io
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,9 @@ pytest.importorskip("httpx", reason="httpx is not installed")
 
 from starlette.testclient import TestClient
 
-from sriqa_metric.calibrate.study.assignment import Settings
 from sriqa_metric.calibrate.study.serve import serve
-from sriqa_metric.calibrate.study.server import create_app
-from sriqa_metric.calibrate.study.service import Study
 from sriqa_metric.errors import SriqaError
-
-TOKEN = "the-admin-token"
-ADMIN = {"Authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture
-def study(folder: Path, tmp_path: Path) -> Study:
-    settings = Settings(training=1)
-    return Study.open(folder / "pairs.csv", folder, tmp_path / "v.sqlite", settings, TOKEN)
-
-
-@pytest.fixture
-def client(study: Study) -> Iterator[TestClient]:
-    with TestClient(create_app(study), base_url="http://localhost") as client:  # one event loop
-        yield client
+from tests.calibrate.study.conftest import ADMIN, TOKEN
 
 
 def start(client: TestClient, code: str = "code-one", **more: object) -> str:
@@ -96,6 +78,7 @@ def test_the_ranking_or_the_reason_why_not(client):
     assert abs(sum(scores)) < 1e-9
 
 
+@pytest.mark.answers("Study and votes", "the experimenter's page without its token", "401")
 def test_export_needs_the_token_and_has_both_schemas(client):
     session = start(client)
     for _ in range(9):
@@ -132,6 +115,11 @@ def test_pages_are_strict_and_ask_nobody_else(client, path):
     assert " onclick=" not in text
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an address of another file (`/image/../votes.sqlite`, `%2e%2e`, `//etc/passwd`)",
+    "404, or 401 below `/admin`",
+)
 @pytest.mark.parametrize(
     "path",
     [
@@ -166,6 +154,11 @@ def test_every_image_of_the_study_and_no_other(client, study, folder):
     assert client.get(f"/image/{study.images.result('one_dat.png')}").status_code == 200
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an image that vanishes while the study runs",
+    "500 for it, which names no path; the page tries again",
+)
 def test_an_image_that_vanishes_is_an_error_that_names_no_path(client, study, folder):
     name = study.images.result("one_dat.png")
     (folder / "one_dat.png").unlink()
@@ -177,6 +170,11 @@ def test_an_image_that_vanishes_is_an_error_that_names_no_path(client, study, fo
 VOTE = {"trial": 1, "choice": "left", "response_ms": 1}
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "a vote with another trial, session, choice or time than can be",
+    "refused with its reason; nothing is stored",
+)
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
@@ -223,6 +221,9 @@ def test_wrong_requests_are_refused_and_store_nothing(client, study, path, body,
         assert db.execute("SELECT count(*) FROM vote").fetchone() == (0,)
 
 
+@pytest.mark.answers(
+    "Study and votes", "a body that is too long, no JSON, or of another type", "413, 400 or 415"
+)
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
     [
@@ -244,45 +245,12 @@ def test_wrong_bodies(client, content, kind, status):
     assert reply.json()["error"]
 
 
-@pytest.mark.answers(
-    "Study and votes",
-    "codes of participants guessed from one address",
-    "429 after ten wrong ones; one more every six seconds",
-)
-def test_guessed_codes_are_refused(client):
-    start(client)
-    wrong = [client.post("/api/resume", json={"code": f"guess-{k}"}).status_code for k in range(12)]
-    assert wrong == [404] * 10 + [429] * 2
-    right = client.post("/api/resume", json={"code": "code-one"})
-    assert (right.status_code, right.json()["error"]) == (
-        429,
-        "Too many wrong attempts. Please wait a minute.",
-    )
-    taken = {"code": "code-one", "start_id": "f" * 16, "consent": True}
-    assert client.post("/api/start", json=taken).status_code == 429
-    assert client.get("/admin/report", headers=ADMIN).status_code == 200
-
-
-@pytest.mark.answers(
-    "Study and votes",
-    "tokens of the experimenter guessed from one address",
-    "429 after ten wrong ones; participants go on",
-)
-def test_guessed_tokens_are_refused(client):
-    session = start(client)
-    for status in [401] * 10 + [429] * 2:
-        reply = client.get("/admin/report", headers={"Authorization": "Bearer guess"})
-        assert reply.status_code == status
-    assert client.get("/admin/report", headers=ADMIN).status_code == 429
-    assert answer(client, session)["done"] == 0  # practice
-    assert client.post("/api/resume", json={"code": "code-one"}).status_code == 200
-
-
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
 def test_other_methods(client, method):
     assert client.request(method, "/api/vote").status_code == 405
 
 
+@pytest.mark.answers("Study and votes", "HTML in a code or note", "stored and shown as text")
 def test_markup_in_names_stays_text(client):
     session = start(client, display_notes="</script><script>alert(1)</script>")
     reply = client.post("/api/resume", json={"code": "<img src=x onerror=alert(1)>"})
@@ -304,6 +272,9 @@ def test_a_file_that_cannot_be_written_is_told_so_that_the_page_tries_again(clie
     assert client.post("/api/vote", json=body).status_code == 200
 
 
+@pytest.mark.answers(
+    "Study and votes", "many participants voting at once", "each vote stored once; pairs stay level"
+)
 def test_many_at_once(client, study):
     replies = []
 
@@ -323,6 +294,11 @@ def test_many_at_once(client, study):
     assert levels == {6}
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`study` at an address or port that cannot be listened on",
+    "error: quotes it and says why",
+)
 def test_wrong_ways_to_serve(folder, tmp_path, server):
     pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
     arguments = (folder / "pairs.csv", folder, tmp_path / "v.sqlite")

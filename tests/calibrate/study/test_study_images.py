@@ -66,6 +66,11 @@ def test_flat_results_are_not_used_for_obvious_pairs(folder):
         assert "gan" not in getattr(pairs[index], f"image_{side}")
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "images of a study that are missing",
+    "error before anything starts: the first five are named",
+)
 def test_bad_images_are_all_named_at_the_start(folder):
     pairs = read_pairs(folder / "pairs.csv")
     (folder / "one_gan.png").unlink()
@@ -89,6 +94,11 @@ def test_many_bad_images_are_counted(folder):
         StudyImages(ImageFiles(read_pairs(folder / "pairs.csv"), folder), "secret")
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "a path of `pairs.csv` or a link that leads out of `--images`",
+    "error: it is outside; it is never served",
+)
 @pytest.mark.parametrize(
     "path", ["../outside.png", "link.png", "/absolute", "sub/../../outside.png"]
 )
@@ -103,6 +113,9 @@ def test_no_image_outside_of_the_root(folder, tmp_path, path):
         StudyImages(ImageFiles(pairs, folder), "secret")
 
 
+@pytest.mark.answers(
+    "Study and votes", "an image that becomes a link while the study runs", "not followed"
+)
 def test_a_link_that_was_put_in_later_is_not_followed(folder, tmp_path):
     Image.new("RGB", (52, 48)).save(tmp_path / "outside.png")
     images = StudyImages(ImageFiles(read_pairs(folder / "pairs.csv"), folder), "secret")
@@ -128,6 +141,11 @@ def test_paths_that_are_no_files(folder, path):
         StudyImages(ImageFiles(pairs, folder), "secret")
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "two results of a pair that differ in size",
+    "error: names the pair and both sizes",
+)
 def test_results_of_different_size(folder):
     Image.new("RGB", (40, 40)).save(folder / "one_gan.png")
     with pytest.raises(SriqaError, match=r"one_gan\.png is 40x40"):
