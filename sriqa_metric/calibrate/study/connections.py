@@ -27,7 +27,9 @@ class Connection(H11Protocol):
             others = [each for each in self.connections if isinstance(each, Connection)]
             waiting = [each for each in others if not each.answering()]
             if waiting:
-                min(waiting, key=lambda each: each.since).transport.abort()
+                oldest = min(waiting, key=lambda each: each.since)
+                oldest.transport.abort()
+                self.connections.discard(oldest)  # not only when the loop comes to its end
 
     def data_received(self, data: bytes) -> None:
         """Read; with the header whole, the application watches over the body."""
