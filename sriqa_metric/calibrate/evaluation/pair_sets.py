@@ -4,7 +4,7 @@
   `RealSR-1K/{MAD,MID}_images/<sr_pair_names>/<content>_<method>.png`.
 - `pairs`: `pairs.csv` with columns image_a, image_b (relative to the folder) and fraction (of the
   votes for image_a); optional: content, by which resamples are drawn (else each pair is its
-  own), and group.
+  own), group, and votes (how many; without them there is no row for the human majority).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ...errors import SriqaError
 from ..data.csv_files import find_one, number_of, read_table
 from ..data.vote_files import read_votes
 from ..data.votes import Votes
+from ..ranking.oracle import NEEDS_TWO, others_2afc
 from ..ranking.thurstone import (
     DisconnectedError,
     UnboundedError,
@@ -42,6 +43,8 @@ class PairSet:
     fraction : ndarray, (P,)
         Votes for the first image.
     contents, groups : ndarray, (P,)
+    human : ndarray or None, (P,)
+        2AFC score of people, each judged by the others; None where the votes do not tell.
     ranked : ndarray or None, (P,)
         q of always choosing the better ranked method; None where no ranking exists.
     notes : tuple of str
@@ -57,6 +60,7 @@ class PairSet:
     fraction: np.ndarray
     contents: np.ndarray
     groups: np.ndarray
+    human: np.ndarray | None = None
     ranked: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     same_name_same_image: bool = False
@@ -66,18 +70,21 @@ class PairSet:
         return self._two_afc(choices(scores[self.first], scores[self.second]))
 
     def references(self) -> Iterator[tuple[str, list[Statistic]]]:
-        """What bounds every metric: the majority of the voters above, chance below.
+        """What bounds every metric: the majority of the other voters above, chance below.
 
         `better ranked method` chooses by a ranking fitted to these very votes, and is what a
         metric could reach that knew methods but saw no image.
         """
-        yield "human majority", self._two_afc(choices(self.fraction, 1 - self.fraction))
+        if self.human is not None:
+            yield "human majority", self._means(self.human)
         if self.ranked is not None:
             yield "better ranked method", self._two_afc(self.ranked)
         yield "chance", self._two_afc(np.full(len(self.fraction), 0.5))
 
     def _two_afc(self, q: np.ndarray) -> list[Statistic]:
-        values = two_afc(self.fraction, q)
+        return self._means(two_afc(self.fraction, q))
+
+    def _means(self, values: np.ndarray) -> list[Statistic]:
         names = sorted(set(self.groups.tolist()))
         rows = [(name, self.groups == name) for name in names] if len(names) > 1 else []
         rows.append(("all", np.ones(len(values), dtype=bool)))
@@ -107,6 +114,7 @@ def read_realsr1k(root: Path) -> PairSet:
             pair = f"{votes.methods[votes.first[row]]}_{votes.methods[votes.second[row]]}"
             name = f"{votes.contents[votes.content[row]]}_{votes.methods[method]}.png"
             paths.append(root / "RealSR-1K" / f"{group.upper()}_images" / pair / name)
+    human, few = _human(votes.wins / votes.total, votes.total)
     ranked, notes = _ranked(votes)
     return PairSet(
         "realsr1k",
@@ -115,10 +123,22 @@ def read_realsr1k(root: Path) -> PairSet:
         votes.wins / votes.total,
         votes.content,
         np.array(votes.groups)[votes.group],
+        human,
         ranked,
-        notes,
+        (*few, *notes),
         same_name_same_image=True,
     )
+
+
+def _human(fraction: np.ndarray, total: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    if len(total) < len(fraction):
+        return None, ("no row for the human majority: not every pair has its number of votes",)
+    wins = (2 * total * fraction).round() / 2
+    scores = others_2afc(wins, wins % 1 * 2, total)
+    if alone := int(np.isnan(scores).sum()):
+        why = f"it {NEEDS_TWO}; {alone} of {len(total)} pairs have one"
+        return None, (f"no row for the human majority: {why}",)
+    return scores, ()
 
 
 def _ranked(votes: Votes) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -137,13 +157,13 @@ def read_pairs(root: Path) -> PairSet:
     Raises
     ------
     SriqaError
-        For a folder without `pairs.csv`, a missing column or field, and a fraction that is no
-        number from 0 to 1.
+        For a folder without `pairs.csv`, a missing column or field, a fraction that is no number
+        from 0 to 1, and a number of votes that it cannot be a fraction of (a tie is half a vote).
     """
-    layout = "columns image_a,image_b,fraction and optionally content,group"
+    layout = "columns image_a,image_b,fraction and optionally content,group,votes"
     source = find_one("pairs", root, ["pairs.csv"], layout)
     sides: tuple[list[Path], list[Path]] = [], []
-    fraction, contents, groups = [], [], []
+    fraction, contents, groups, total = [], [], [], []
     for line, row in read_table(source, ("image_a", "image_b", "fraction")):
         value = number_of(source, line, row, "fraction")
         if not 0 <= value <= 1:
@@ -151,10 +171,17 @@ def read_pairs(root: Path) -> PairSet:
         fraction.append(value)
         for side, column in zip(sides, ("image_a", "image_b"), strict=True):
             side.append(root / row[column].replace("\\", "/"))
+        if row.get("votes"):
+            total.append(number_of(source, line, row, "votes"))
+            halves = 2 * value * total[-1]
+            if not (total[-1] >= 1 and total[-1] % 1 == 0 and abs(halves - round(halves)) < 1e-2):
+                why = f"votes is {row['votes']}; {value:g} is no fraction of it"
+                raise SriqaError(f"{source}: line {line}: {why}")
         contents.append(row.get("content") or f"line {line}")
         groups.append(row.get("group") or "all")
     if not fraction:
         raise SriqaError(f"{source}: no pairs, only a header")
+    human, notes = _human(np.array(fraction), np.array(total))
     return PairSet(
         root.resolve().name,
         root,
@@ -162,6 +189,8 @@ def read_pairs(root: Path) -> PairSet:
         np.array(fraction),
         np.array(contents),
         np.array(groups),
+        human,
+        notes=notes,
     )
 
 

@@ -25,6 +25,10 @@ def rank(
     votes_per_pair: Annotated[
         int, typer.Option(min=1, help="Votes that the fractions of RealSR-1K's schema are of.")
     ] = VOTES_PER_PAIR,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OBSERVER", help="Leave out this observer; may be repeated."),
+    ] = None,
     seed: Seed = 0,
     plot: Annotated[
         Path | None, typer.Option(help="Picture to write: ranking, stability and win rates.")
@@ -43,11 +47,18 @@ def rank(
     # The matrices are small: threads of the linear algebra would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ..data.vote_files import read_votes
+    from .observers import without
     from .output import plot_ranking, write_report
     from .report import rank_votes
 
     with told("sriqa-calibrate", 1):
-        report = rank_votes(read_votes(votes, votes_per_pair), bootstrap, prior_variance, seed)
+        found = read_votes(votes, votes_per_pair)
+        if exclude:
+            kept = without(found, exclude)
+            n = len(found.total) - len(kept.total)
+            note(f"left out {n} of {len(found.total)} votes, those of {', '.join(exclude)}")
+            found = kept
+        report = rank_votes(found, bootstrap, prior_variance, seed)
     write_report(report, format, sys.stdout)
     for each in report.notes:
         note(each)

@@ -1,16 +1,19 @@
 """How far each observer agrees with the others, with known answers and with himself or herself.
 
-Nothing is dropped here or anywhere else: what to do with an observer is for the reader of the
-report to decide.
+Nothing is dropped unless it is asked for by name (`without`): what to do with an observer is for
+the reader of the report to decide.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
+from ...errors import SriqaError
+from ...files import listed
 from ..data.votes import Votes
 from .thurstone import DisconnectedError, UnboundedError, clustered_counts, thurstone_scores
 
@@ -63,6 +66,33 @@ class ObserverReport:
     def flagged(self) -> bool:
         """Whether the observer disagrees, failed a check or was inconsistent."""
         return bool(self.disagrees or self.n_failed or self.n_inconsistent)
+
+
+def without(votes: Votes, names: Sequence[str]) -> Votes:
+    """The votes, of all kinds, of all observers but these.
+
+    Raises
+    ------
+    SriqaError
+        For an observer that has no vote in the file, or when no trial is left.
+    """
+    if not votes.observers:
+        raise SriqaError("no observer can be left out: the file does not say who voted")
+    unknown = [name for name in names if name not in votes.observers]
+    if unknown:
+        raise SriqaError(
+            f"no observer {listed(map(repr, unknown))} in the file; there are "
+            f"{listed(votes.observers, 10)}"
+        )
+    left = [k for k, name in enumerate(votes.observers) if name not in names]
+    kept = votes.select(np.isin(votes.observer, left))
+    if not len(kept.of_kind("trial").total):
+        raise SriqaError(f"no trial is left without {listed(names, 10)}")
+    return replace(
+        kept,
+        observers=tuple(votes.observers[k] for k in left),
+        observer=np.searchsorted(left, kept.observer).astype(votes.observer.dtype),
+    )
 
 
 def observer_reports(

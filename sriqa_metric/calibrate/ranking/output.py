@@ -14,7 +14,8 @@ from ...files import replaced
 from ...names import csv_line, visible
 from ..statistics import NORMAL_975
 from .observers import ObserverReport
-from .report import RankReport
+from .oracle import NEEDS_TWO
+from .results import RankReport
 
 FORMATS = ("table", "json", "csv")
 MOST_NUMBERS = 15  # methods whose win rates are also written into the plot
@@ -61,6 +62,7 @@ def report_values(report: RankReport) -> dict[str, Any]:
         "n_votes": report.n_votes,
         "n_pairs": report.n_pairs,
         "oracle_2afc": report.oracle_2afc,
+        "oracle_pairs": report.oracle_pairs,
         "groups": {"mad": {}, "mid": {}, **report.groups},
         "top_k_srcc": {str(k): srcc for k, srcc in report.top_k_srcc.items()},
         "log_likelihood": report.log_likelihood,
@@ -81,6 +83,10 @@ def report_values(report: RankReport) -> dict[str, Any]:
         "observers": [{**asdict(o), "flagged": o.flagged} for o in report.observers],
         "notes": report.notes,
     }
+
+
+def _oracle(value: float | None) -> str:
+    return NEEDS_TWO if value is None else f"{value:.4f}"
 
 
 def _finite(value: float) -> float | None:
@@ -109,14 +115,14 @@ def _write_table(report: RankReport, stream: TextIO) -> None:
         f"{report.n_votes} votes on {report.n_pairs} image pairs; intervals: {made.method}{how}"
     )
     console.print(
-        f"human 2AFC score (majority) {report.oracle_2afc:.4f}, "
+        f"human 2AFC score (others' majority) {_oracle(report.oracle_2afc)}, "
         f"log-likelihood {report.log_likelihood:.1f}"
     )
     for name, group in report.groups.items():
         best = ", ".join(visible(each["name"]) for each in group["methods"][:3]) or "no ranking"
         console.print(
             f"group {visible(name)}: {group['n_votes']} votes on {group['n_pairs']} image pairs, "
-            f"human 2AFC score {group['oracle_2afc']:.4f}, best: {best}"
+            f"human 2AFC score {_oracle(group['oracle_2afc'])}, best: {best}"
         )
     shown = [k for k in report.top_k_srcc if k & (k - 1) == 0 or k == max(report.top_k_srcc)]
     values = ((k, report.top_k_srcc[k]) for k in shown)

@@ -2,124 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import SriqaError
-from ...files import listed
 from ..config import RESAMPLES
 from ..data.votes import KINDS, Votes, image_pairs
 from ..statistics import NORMAL_975, interval
-from .observers import ObserverReport, observer_reports
+from .notes import notes
+from .observers import observer_reports
+from .oracle import oracle_2afc
+from .results import Intervals, Neighbours, RankReport
+from .stability import top_k_srcc
 from .thurstone import (
     DisconnectedError,
     ThurstoneFit,
     UnboundedError,
     bootstrap_scores,
     clustered_counts,
-    oracle_2afc,
     thurstone_counts,
-    top_k_srcc,
 )
-
-FEW_CLUSTERS = 10
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Two methods that follow each other in the ranking."""
-
-    above: str
-    below: str
-    difference: float
-    ci_low: float
-    ci_high: float
-    win_probability: float
-
-    @property
-    def separable(self) -> bool:
-        """Whether the 95 % interval of the difference excludes zero."""
-        return self.ci_low > 0
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """How the 95 % intervals were made.
-
-    Parameters
-    ----------
-    method : str
-        `bootstrap`, or `asymptotic` (from the Hessian, as if all votes were independent).
-    over : str or None
-        What the bootstrap draws: whole `observers` or whole `contents`.
-    clusters, resamples, without_ranking : int
-        How many of those there are, how many resamples were drawn, and in how many of these no
-        ranking exists. Over 2.5 % of such resamples make the intervals unbounded.
-    """
-
-    method: str
-    over: str | None = None
-    clusters: int = 0
-    resamples: int = 0
-    without_ranking: int = 0
-
-
-@dataclass(frozen=True)
-class RankReport:
-    """A global ranking; methods best first, arrays in their order.
-
-    Parameters
-    ----------
-    methods : tuple of str
-        N methods.
-    mu, ci_low, ci_high : ndarray, (N,)
-        Scores of mean zero with their 95 % intervals; an end without bound is infinite.
-    standard_error : ndarray, (N,)
-        Asymptotic.
-    win_probability : ndarray, (N, N)
-        Φ(μ_i − μ_j).
-    win_rate : ndarray, (N, N)
-        Fraction of the votes on i and j that i got, NaN where there are none.
-    neighbours : list of Neighbours
-    intervals : Intervals
-    n_votes, n_pairs : int
-        Votes and image pairs (method pairs on one content) that the ranking rests on.
-    n_rows : dict
-        Rows of the file by kind (trial, training, repeat, obvious).
-    log_likelihood, oracle_2afc : float
-    groups : dict
-        Name of the group -> its own ranking, `n_votes`, `n_pairs` and `oracle_2afc`; `error`
-        where the group alone gives no ranking.
-    top_k_srcc : dict
-        K -> SRCC of the ranking from the first K image pairs of each method pair.
-    observers : list of ObserverReport
-        Empty where the file does not say who voted.
-    prior_variance : float or None
-    notes : list of str
-        What a reader must know before using the numbers.
-    """
-
-    methods: tuple[str, ...]
-    mu: np.ndarray
-    ci_low: np.ndarray
-    ci_high: np.ndarray
-    standard_error: np.ndarray
-    win_probability: np.ndarray
-    win_rate: np.ndarray
-    neighbours: list[Neighbours]
-    intervals: Intervals
-    n_votes: int
-    n_pairs: int
-    n_rows: dict[str, int]
-    log_likelihood: float
-    oracle_2afc: float
-    groups: dict[str, dict[str, Any]]
-    top_k_srcc: dict[int, float | None]
-    observers: list[ObserverReport]
-    prior_variance: float | None
-    notes: list[str]
 
 
 def rank_votes(
@@ -154,6 +57,7 @@ def rank_votes(
     samples, intervals = _resample(trials, fit.mu, bootstrap, prior_variance, seed)
     low, high, step_low, step_high = _interval_ends(fit, order, samples)
     pairs = image_pairs(trials)
+    oracle, oracle_pairs = oracle_2afc(trials)
     beats = fit.win_probability()[np.ix_(order, order)]
     names = [votes.methods[k] for k in order]
     with np.errstate(invalid="ignore"):
@@ -182,7 +86,8 @@ def rank_votes(
         n_pairs=len(pairs.total),
         n_rows={kind: int((votes.kind == k).sum()) for k, kind in enumerate(KINDS)},
         log_likelihood=fit.log_likelihood,
-        oracle_2afc=oracle_2afc(pairs),
+        oracle_2afc=oracle,
+        oracle_pairs=oracle_pairs,
         groups={
             name: _group(trials.select(trials.group == k), prior_variance)
             for k, name in enumerate(votes.groups)
@@ -193,7 +98,7 @@ def rank_votes(
         prior_variance=prior_variance,
         notes=[],
     )
-    report.notes.extend(_notes(report, bootstrap))
+    report.notes.extend(notes(report, bootstrap))
     return report
 
 
@@ -238,11 +143,10 @@ def _interval_ends(
 
 def _group(votes: Votes, prior_variance: float | None) -> dict[str, Any]:
     """The ranking of one group's methods by its votes alone."""
-    pairs = image_pairs(votes)
     summary: dict[str, Any] = {
         "n_votes": round(float(votes.total.sum())),
-        "n_pairs": len(pairs.total),
-        "oracle_2afc": oracle_2afc(pairs),
+        "n_pairs": len(image_pairs(votes).total),
+        "oracle_2afc": oracle_2afc(votes)[0],
     }
     present = np.unique([votes.first, votes.second])
     names = [votes.methods[k] for k in present]
@@ -255,45 +159,3 @@ def _group(votes: Votes, prior_variance: float | None) -> dict[str, Any]:
         for rank, k in enumerate(np.argsort(-fit.mu, kind="stable"), start=1)
     ]
     return {"methods": methods, **summary, "log_likelihood": fit.log_likelihood}
-
-
-def _notes(report: RankReport, bootstrap: int) -> list[str]:
-    made = report.intervals
-    notes = []
-    if made.method == "asymptotic":
-        why = "one observer and one content cannot be resampled: " if bootstrap else ""
-        notes.append(f"{why}the intervals take all votes as independent, and may be too narrow")
-    elif made.clusters < FEW_CLUSTERS:
-        notes.append(f"the votes come from only {made.clusters} {made.over}: intervals are rough")
-    if made.without_ranking:
-        share = made.without_ranking / made.resamples
-        effect = "the intervals are unbounded" if share > 0.025 else "they widen the intervals"
-        notes.append(
-            f"{made.without_ranking} of {made.resamples} resamples give no ranking, because some "
-            f"method won or lost every vote or was not compared; counted as beyond both ends, "
-            f"{effect}; more votes or a prior variance help"
-        )
-    notes.extend(
-        f"group {name}: no ranking of its own: {group['error']}"
-        for name, group in report.groups.items()
-        if "error" in group
-    )
-    others = [f"{n} {kind}" for kind, n in report.n_rows.items() if n and kind != "trial"]
-    if others:
-        notes.append(f"rows that do not count in the ranking: {', '.join(others)}")
-    if twice := sum(o.n_duplicates for o in report.observers):
-        notes.append(
-            f"{twice} trials ask an observer what an earlier trial asked, and are not marked as "
-            "repeats: they count in the ranking"
-        )
-    flagged = [o.name for o in report.observers if o.flagged]
-    if flagged:
-        notes.append(
-            f"{len(flagged)} of {len(report.observers)} observers deserve a look, and count all "
-            f"the same: {listed(flagged, 10)}"
-        )
-    unknown = [o.name for o in report.observers if o.n_votes and o.log_likelihood is None]
-    if unknown:
-        why = "not compared with the others, whose votes alone give no ranking"
-        notes.append(f"{why}: {listed(unknown, 10)}")
-    return notes

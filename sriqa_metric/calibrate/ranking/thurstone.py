@@ -18,8 +18,6 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from ...errors import SriqaError
 from ...files import listed
-from ..data.votes import ImagePairs
-from ..statistics import choices, srcc, two_afc
 
 GRADIENT_PER_VOTE = 1e-9
 PRIOR_HINT = "or set a prior variance (--prior-variance, say 4), which keeps every score finite"
@@ -230,21 +228,24 @@ def check_ranking_exists(counts: np.ndarray, names: Sequence[str]) -> None:
         return
     n_sets, member = connected_components(won, directed=True, connection="weak")
     if n_sets > 1:
-        sets = "; ".join(_names(names, member == k) for k in range(n_sets))
+        sets = listed((_names(names, member == k) for k in range(n_sets)), 10, "; ")
         raise DisconnectedError(
             f"no votes connect these {n_sets} sets of methods: {sets}. Scores can only be "
             f"compared within a set: collect votes between the sets, {PRIOR_HINT}"
         )
-    won_all, lost_all = [], []
+    won_all, lost_all, between = [], [], ""
     for k in range(n_parts):
         inside = part == k
         if not counts[np.ix_(~inside, inside)].any():
             won_all.append(f"{_names(names, inside)} won every vote against the other methods")
         elif not counts[np.ix_(inside, ~inside)].any():
             lost_all.append(f"{_names(names, inside)} lost every vote against the other methods")
+    if n_parts > len(won_all + lost_all):  # without the ends, the next ones would be the ends
+        sets = listed((_names(names, part == k) for k in range(n_parts)), 10, "; ")
+        between = f" Votes between these {n_parts} sets of methods go one way: {sets}."
     raise UnboundedError(
-        f"{'; '.join(won_all + lost_all)}. The most likely score is then infinite: collect more "
-        f"votes, leave these methods out, {PRIOR_HINT}"
+        f"{'; '.join(won_all + lost_all)}.{between} The most likely score is then infinite: "
+        f"collect more votes, leave these methods out, {PRIOR_HINT}"
     )
 
 
@@ -296,42 +297,3 @@ def bootstrap_scores(
         except (DisconnectedError, UnboundedError):
             continue
     return samples
-
-
-def oracle_2afc(pairs: ImagePairs) -> float:
-    """2AFC score of the majority: p·q + (1 − p)(1 − q), q ∈ {0, ½ on ties, 1}, mean over pairs.
-
-    It is the human consistency: no score without access to the voter can do better.
-    """
-    p = pairs.wins / pairs.total
-    return float(two_afc(p, choices(p, np.full_like(p, 0.5))).mean())
-
-
-def top_k_srcc(
-    pairs: ImagePairs, full: np.ndarray, prior_variance: float | None = None
-) -> dict[int, float | None]:
-    """SRCC of the ranking from the first K image pairs of each method pair with the full one.
-
-    K runs from 1 to the largest number of image pairs of any method pair (over 64 of them, 64
-    values of K spaced geometrically); None where these votes give no
-    ranking, or one in which all methods are equal.
-    """
-    n, largest = len(full), int(pairs.position.max()) + 1
-    ks = np.arange(1, largest + 1)
-    if largest > 64:
-        ks = np.unique(np.geomspace(1, largest, 64).round().astype(int))
-    found: dict[int, float | None] = {}
-    by_position = clustered_counts(
-        pairs.first, pairs.second, pairs.wins, pairs.total, n, pairs.position
-    )
-    mu = full
-    for k in ks[::-1].tolist():
-        counts = by_position[:k].sum(0).reshape(n, n)
-        try:
-            mu = thurstone_scores(counts, None, prior_variance, mu)
-        except (DisconnectedError, UnboundedError):
-            found[k] = None
-        else:
-            value = srcc(mu, full)
-            found[k] = None if np.isnan(value) else value
-    return dict(sorted(found.items()))

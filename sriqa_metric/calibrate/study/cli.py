@@ -19,6 +19,10 @@ def study(
     db: Annotated[Path, typer.Option(help="SQLite file; a study that is in it is continued.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = STUDY_HOST,
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = STUDY_PORT,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a host by which browsers reach the study; may be repeated."),
+    ] = None,
     admin_token: Annotated[
         str | None,
         typer.Option(
@@ -41,11 +45,11 @@ def study(
         int, typer.Option(help="Practice trials at the start.")
     ] = Settings.training,
 ) -> None:
-    """Collect votes: serve the page of a 2AFC study until Ctrl-C."""
-    from .server import serve
+    """Collect votes: serve the page of a 2AFC study until Ctrl-C (or SIGTERM, SIGHUP)."""
+    from .serve import serve
 
     settings = Settings(trials_per_subject, tie, repeat_rate, obvious_rate, training)
-    serve(pairs, images, db, host, port, admin_token, settings)
+    serve(pairs, images, db, host, port, admin_token, settings, name or ())
 
 
 def votes(

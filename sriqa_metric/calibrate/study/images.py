@@ -1,7 +1,8 @@
 """The images of a study, as the browser gets them: listed files only, under opaque names.
 
-Every image is decoded and sent as an 8-bit RGB PNG without metadata, so that each browser shows
-the same pixels and neither name nor file tells which SR method made it.
+Every image is decoded and sent as an 8-bit RGB PNG without metadata and without compression, so
+that each browser shows the same pixels, and neither name, file nor number of bytes tells which SR
+method made it: images of one size have files of one size.
 """
 
 from __future__ import annotations
@@ -11,19 +12,12 @@ import hmac
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from ...errors import SriqaError
-from ...files import listed
-from ...images import read_image
-from ..data.image_pairs import Pair
+from .image_files import ImageFiles, decode, degrade
 
-OBVIOUS_FACTOR = 8
 _CACHE_BYTES = 256 << 20
 _Key = tuple[str, str]  # what it shows: result | obvious | input WxH; path relative to the root
 
@@ -33,9 +27,7 @@ class StudyImages:
 
     Parameters
     ----------
-    pairs : sequence of Pair
-    root : Path
-        Folder that the paths of the pairs are relative to; no image may lie outside it.
+    checked : ImageFiles
     secret : str
         Makes the opaque names; the same secret gives the same names after a restart.
 
@@ -43,46 +35,16 @@ class StudyImages:
     ----------
     sizes : list of (int, int)
         Width and height of the two results of each pair.
-    textured : list of (int, str)
-        Pair index and side (a | b) of the results that differ most from their degraded version:
-        those fit for obvious pairs.
-
-    Raises
-    ------
-    SriqaError
-        Naming the images that are missing, outside of the root or unreadable, and the pairs whose
-        two results differ in size.
     """
 
-    def __init__(self, pairs: Sequence[Pair], root: Path, secret: str) -> None:
+    def __init__(self, checked: ImageFiles, secret: str) -> None:
         self._secret = secret.encode()
-        self._files = _resolve(_paths(pairs), root)
-        checked = _check(self._files)
-        self.sizes = []
-        problems = []
-        for pair in pairs:
-            size, other = checked[pair.image_a][0], checked[pair.image_b][0]
-            if size != other:
-                problems.append(
-                    f"pair {pair.pair!r}: {pair.image_a} is {size[0]}x{size[1]}, "
-                    f"{pair.image_b} is {other[0]}x{other[1]}"
-                )
-            self.sizes.append(size)
-        if problems:
-            raise SriqaError(
-                f"results of a pair differ in size: {listed(problems, separator='; ')}"
-            )
-        results = [
-            (index, side, checked[path][1])
-            for index, pair in enumerate(pairs)
-            for side, path in (("a", pair.image_a), ("b", pair.image_b))
-        ]
-        middle = float(np.median([loss for _, _, loss in results]))
-        self.textured = [(index, side) for index, side, loss in results if loss >= middle]
+        self._files = checked.files
+        self.sizes = checked.sizes
         self._keys: dict[str, _Key] = {}
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
-        for pair, (width, height) in zip(pairs, self.sizes, strict=True):
+        for pair, (width, height) in zip(checked.pairs, self.sizes, strict=True):
             keys = [
                 (kind, p) for kind in ("result", "obvious") for p in (pair.image_a, pair.image_b)
             ]
@@ -127,75 +89,12 @@ class StudyImages:
         file = self._files[path]
         if file.resolve() != file:
             raise SriqaError(f"{path}: is a link now; it was a file when the study started")
-        image = _decode(file)
+        image = decode(file)
         if kind == "obvious":
             image = degrade(image)
         elif kind != "result":
             width, height = kind.split()[1].split("x")
             image = image.resize((int(width), int(height)), Image.Resampling.BICUBIC)
         stream = io.BytesIO()
-        image.save(stream, "PNG", compress_level=3)
+        image.save(stream, "PNG", compress_level=0)
         return stream.getvalue()
-
-
-def degrade(image: Image.Image) -> Image.Image:
-    """The same image without its details: 8 times smaller and enlarged again."""
-    width, height = image.size
-    small = (max(1, width // OBVIOUS_FACTOR), max(1, height // OBVIOUS_FACTOR))
-    return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _paths(pairs: Iterable[Pair]) -> list[str]:
-    paths = [path for pair in pairs for path in (pair.image_a, pair.image_b, pair.image_lr) if path]
-    return list(dict.fromkeys(paths))
-
-
-def _resolve(paths: Sequence[str], root: Path) -> dict[str, Path]:
-    """The file of each path; symbolic links are followed and must stay inside of the root."""
-    try:
-        root = root.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise SriqaError(f"{root}: folder of images cannot be read: {error}") from error
-    files: dict[str, Path] = {}
-    problems = []
-    for path in paths:
-        try:
-            file = (root / path).resolve(strict=True)
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL character
-            problems.append(f"{path!r} is missing")
-            continue
-        if not file.is_relative_to(root):
-            problems.append(f"{path!r} is outside of it")
-        elif not file.is_file():
-            problems.append(f"{path!r} is no file")
-        files[path] = file
-    if problems:
-        raise SriqaError(f"images under {root}: {listed(problems, separator='; ')}")
-    return files
-
-
-def _check(files: dict[str, Path]) -> dict[str, tuple[tuple[int, int], float]]:
-    """Decode every file once: its size, and how much it differs from its degraded version."""
-
-    def check(path: str) -> tuple[tuple[int, int], float] | str:
-        try:
-            image = _decode(files[path])
-        except SriqaError as error:
-            return str(error)
-        difference = np.asarray(image, np.float32) - np.asarray(degrade(image), np.float32)
-        return image.size, float(np.sqrt((difference**2).mean()))
-
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip(files, pool.map(check, files), strict=True))
-    problems = [value for value in found.values() if isinstance(value, str)]
-    if problems:
-        raise SriqaError(f"images cannot be read: {listed(problems, separator='; ')}")
-    return {path: value for path, value in found.items() if not isinstance(value, str)}
-
-
-def _decode(file: Path) -> Image.Image:
-    """An image file as 8-bit RGB, decoded as for scoring."""
-    pixels = read_image(file)
-    if pixels.is_floating_point():
-        pixels = (pixels * 255).round().byte()
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -58,10 +60,19 @@ END;
 """
 
 
+BUSY_SECONDS = 5.0  # that a vote waits for another process which holds the file's lock
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the SQLite file of a study, or an empty one; another file is left as it is."""
+    """Open the SQLite file of a study, or an empty one; another file is left as it is.
+
+    What was committed is moved from the log (`-wal`) into the file itself at once, so that the
+    file alone has every vote.
+    """
     try:
-        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             db.row_factory = sqlite3.Row
             known = db.execute("PRAGMA application_id").fetchone()[0]
@@ -72,6 +83,7 @@ def connect(path: Path) -> sqlite3.Connection:
             if mode != "wal":
                 raise SriqaError(f"{path}: this file system has no WAL mode (it gives {mode!r})")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA wal_autocheckpoint = 1")  # after every page, that is every commit
             db.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             db.close()
@@ -79,6 +91,24 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise SriqaError(f"{path}: cannot be opened as a study: {error}") from error
     return db
+
+
+def make_private(path: Path) -> None:
+    """Let nobody else read the file of a study and its logs: codes are in it.
+
+    A missing file is made; SQLite gives new logs the mode of the file. One that is there is not
+    opened: closing it again would drop SQLite's locks.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made, or is somebody else's.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if file.exists():
+            file.chmod(0o600)
 
 
 def open_study(path: Path) -> sqlite3.Connection:

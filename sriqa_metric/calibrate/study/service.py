@@ -12,6 +12,7 @@ from typing import Any
 from ..data.image_pairs import read_pairs
 from .assignment import Settings, Trial
 from .export import votes_csv
+from .image_files import ImageFiles
 from .images import StudyImages
 from .report import report
 from .schema import open_study
@@ -38,14 +39,10 @@ class Study:
         """Read the pairs, check every image, open or create the SQLite file."""
         pairs = read_pairs(pairs_csv)
         settings.check(len(pairs))
+        checked = ImageFiles(pairs, root)  # first: images that are wrong make no file
         store = Store(db, pairs, settings)
-        try:
-            images = StudyImages(pairs, root, store.secret)
-        except BaseException:
-            store.close()
-            raise
-        store.textured = images.textured
-        return cls(store, images, db, admin_token)
+        store.textured = checked.textured
+        return cls(store, StudyImages(checked, store.secret), db, admin_token)
 
     def info(self, data: dict[str, Any]) -> dict[str, Any]:
         """What the page needs to know before a subject starts."""

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from ...errors import SriqaError
 from ..data.image_pairs import Pair
 from .assignment import Settings, Trial, assign, trial_of
-from .schema import connect, create_or_compare
+from .schema import connect, create_or_compare, make_private
 
 _PROGRESS = """
 SELECT code, count(vote.trial) AS done, count(*) AS total
@@ -69,22 +69,39 @@ class Store:
         self.pairs = list(pairs)
         self.textured = [(index, side) for index in range(len(pairs)) for side in "ab"]
         self._lock = threading.Lock()
-        self._db = connect(path)
+        try:
+            if not path.exists():
+                make_private(path)  # before anything is in it
+            self._db = connect(path)
+        except OSError as error:
+            raise SriqaError(f"{path}: cannot be made: {error.strerror or error}") from None
         try:
             with self.transaction() as db:
                 self.secret = create_or_compare(db, path, pairs, settings)
+            make_private(path)  # one that is continued may have had another mode
+        except (sqlite3.Error, OSError) as error:
+            self._db.close()
+            raise SriqaError(f"{path}: cannot be opened as a study: {error}") from error
         except BaseException:
             self._db.close()
             raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; it then has everything, even if another process goes on reading it."""
         with self._lock:
+            with suppress(sqlite3.Error):  # every vote is on disk already, if only in the log
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and on disk when it ends."""
+        """All or nothing, and on disk when it ends.
+
+        Raises
+        ------
+        sqlite3.OperationalError
+            If another process goes on writing for `BUSY_SECONDS`, or the disk is full.
+        """
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:

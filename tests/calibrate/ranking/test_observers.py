@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 from scipy.special import log_ndtr, ndtr
+from typer.testing import CliRunner
 
+from sriqa_metric.calibrate.cli import app
 from sriqa_metric.calibrate.data.vote_files import read_votes
-from sriqa_metric.calibrate.ranking.observers import observer_reports
+from sriqa_metric.calibrate.ranking.observers import observer_reports, without
 from sriqa_metric.calibrate.ranking.thurstone import clustered_counts, thurstone_counts
+from sriqa_metric.errors import SriqaError
 
 HEADER = "observer,content,method_a,method_b,choice,kind,expected"
 METHODS = "ABCD"
@@ -48,6 +51,11 @@ def test_honest_observers_are_left_in_peace(reports, rng):
         assert not report.flagged
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an observer who guesses, or answers the other way round",
+    "marked `disagrees`; counted until excluded",
+)
 def test_guessing_and_turned_round_observers_disagree(reports, rng):
     rows = list(panel(rng))
     for row in panel(rng, observers=("guesses",)):
@@ -76,6 +84,11 @@ def test_likelihood_is_under_the_ranking_of_the_others(reports, rng, tmp_path):
     assert found["o3"].z == pytest.approx(z)
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "failed attention checks",
+    "counted per observer and shown; the trials count all the same",
+)
 def test_failed_attention_checks_are_counted(reports, rng):
     checks = [
         ["o1", "c0", "A", "A~degraded", "a", "obvious", "a"],
@@ -144,3 +157,49 @@ def test_an_observer_with_no_trial(reports, rng):
 def test_unknown_observers(real_data):
     votes = read_votes(real_data / "realsr1k" / "votes.csv")
     assert observer_reports(votes, np.zeros(12)) == []
+
+
+@pytest.fixture
+def panel_votes(tmp_path, rng):
+    path = tmp_path / "votes.csv"
+    obvious = [["o2", "c2", "D~degraded", "D", "b", "obvious", "b"]]
+    path.write_text("\n".join([HEADER, *map(",".join, [*panel(rng), *obvious]), ""]))
+    return path
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "`rank --exclude OBSERVER`",
+    "the ranking of the others' votes alone; a note says how many are left out",
+)
+def test_an_observer_can_be_left_out(panel_votes, tmp_path):
+    lines = panel_votes.read_text().splitlines(keepends=True)
+    (tmp_path / "others.csv").write_text(
+        "".join(line for line in lines if not line.startswith(("o2,", "o4,")))
+    )
+    options = ["--format", "json", "--bootstrap", "9"]
+    left_out = ["--exclude", "o2", "--exclude", "o4"]
+    result = CliRunner().invoke(app, ["rank", str(panel_votes), *options, *left_out])
+    assert result.exit_code == 0, result.output
+    assert "note: left out 241 of 601 votes, those of o2, o4\n" in result.stderr
+    expected = CliRunner().invoke(app, ["rank", str(tmp_path / "others.csv"), *options])
+    assert result.stdout == expected.stdout
+
+
+@pytest.mark.answers(
+    "Study and votes",
+    "`rank --exclude` with an unknown observer",
+    "error: names it and those known",
+)
+def test_who_cannot_be_left_out(panel_votes, real_data):
+    votes = read_votes(panel_votes)
+    with pytest.raises(SriqaError, match="no observer 's9' in the file; there are o1, o2, o3, o4"):
+        without(votes, ["o1", "s9"])
+    with pytest.raises(SriqaError, match="no trial is left without o1, o2"):
+        without(votes, votes.observers)
+    with pytest.raises(SriqaError, match="does not say who voted"):
+        without(read_votes(real_data / "realsr1k" / "votes.csv"), ["o1"])
+    result = CliRunner().invoke(app, ["rank", str(panel_votes), "--exclude", "s9"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("sriqa-calibrate: no observer 's9'")
+    assert result.stdout == ""

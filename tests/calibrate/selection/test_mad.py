@@ -28,7 +28,7 @@ from sriqa_metric.calibrate.selection.mad import (
     take_greedily,
     take_middle,
 )
-from sriqa_metric.calibrate.study.images import StudyImages
+from sriqa_metric.calibrate.study.image_files import ImageFiles
 from sriqa_metric.errors import SriqaError
 from tests.calibrate.selection.test_dists import random_state
 
@@ -220,7 +220,7 @@ def test_a_study_reads_the_pairs(data, dists, tmp_path):
     run(data, dists, tmp_path / "out")
     pairs = read_pairs(tmp_path / "out" / "pairs.csv")
     assert len(pairs) == 3 * 4
-    assert len(StudyImages(pairs, data, "secret").sizes) == len(pairs)
+    assert len(ImageFiles(pairs, data).sizes) == len(pairs)
 
 
 def test_measured_distances_are_those_of_each_pair(data, dists, tmp_path):

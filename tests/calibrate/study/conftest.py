@@ -9,19 +9,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sriqa_metric.calibrate.data.image_pairs import Pair, write_pairs
+from sriqa_metric.calibrate.study.assignment import Settings
+from sriqa_metric.calibrate.study.server import create_app
+from sriqa_metric.calibrate.study.service import Study
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 METHODS = ("bicubic", "dat", "gan")
+TOKEN = "the-admin-token"
+ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 SERVE = """
 import sys
 from pathlib import Path
 from sriqa_metric.calibrate.study.assignment import Settings
-from sriqa_metric.calibrate.study.server import serve
+from sriqa_metric.calibrate.study.serve import serve
 pairs, root, db, port, options = sys.argv[1:]
 serve(Path(pairs), Path(root), Path(db), port=int(port), admin_token="the-admin-token",
       settings=Settings(**eval(options)))
@@ -57,6 +66,22 @@ def make_images(root: Path, contents: int) -> Path:
 def folder(tmp_path: Path) -> Path:
     """Images of two contents, and `pairs.csv` with six pairs."""
     return make_images(tmp_path / "images", 2)
+
+
+@pytest.fixture
+def study(folder: Path, tmp_path: Path) -> Study:
+    """A study that no process serves."""
+    settings = Settings(training=1)
+    return Study.open(folder / "pairs.csv", folder, tmp_path / "v.sqlite", settings, TOKEN)
+
+
+@pytest.fixture
+def client(study: Study) -> Iterator[TestClient]:
+    """Asks it within this process."""
+    from starlette.testclient import TestClient
+
+    with TestClient(create_app(study), base_url="http://localhost") as client:  # one event loop
+        yield client
 
 
 class ServerProcess:

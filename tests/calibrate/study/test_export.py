@@ -85,12 +85,18 @@ def test_realsr1k(db, tmp_path):
     assert (votes.total == 3).all()
 
 
+@pytest.mark.answers(
+    "Study and votes", "`votes` of a study without votes", "a file with a header alone"
+)
 def test_a_study_without_votes(tmp_path, pairs):
     Store(tmp_path / "v.sqlite", pairs, Settings()).close()
     for schema in ("tidy", "realsr1k"):
         assert export_votes(tmp_path / "v.sqlite", tmp_path / "v.csv", schema) == 0
 
 
+@pytest.mark.answers(
+    "Study and votes", "`votes` of a study that runs", "the votes so far; the study goes on"
+)
 def test_while_the_study_is_running(tmp_path, pairs):
     store = Store(tmp_path / "v.sqlite", pairs, Settings(training=0))
     session = store.start("code-one", "s")
@@ -98,6 +104,11 @@ def test_while_the_study_is_running(tmp_path, pairs):
     assert export_votes(tmp_path / "v.sqlite", tmp_path / "v.csv") == 1
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`votes` of a file that is missing or no study, or onto the study itself",
+    "error: names it; nothing is written",
+)
 def test_wrong_files(db, tmp_path):
     with pytest.raises(SriqaError, match="no such file"):
         export_votes(tmp_path / "missing.sqlite", tmp_path / "v.csv")

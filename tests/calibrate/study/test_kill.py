@@ -72,6 +72,11 @@ class Subject(threading.Thread):
             self.problem = error
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "a server killed (SIGKILL) again and again while people vote",
+    "every acknowledged vote is stored, once",
+)
 @pytest.mark.slow
 def test_no_vote_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path, server) -> None:
     root = make_images(tmp_path / "images", CONTENTS)

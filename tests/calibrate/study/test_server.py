@@ -11,24 +11,9 @@ pytest.importorskip("httpx", reason="httpx is not installed")
 
 from starlette.testclient import TestClient
 
-from sriqa_metric.calibrate.study.assignment import Settings
-from sriqa_metric.calibrate.study.server import create_app, serve
-from sriqa_metric.calibrate.study.service import Study
+from sriqa_metric.calibrate.study.serve import serve
 from sriqa_metric.errors import SriqaError
-
-TOKEN = "the-admin-token"
-ADMIN = {"Authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture
-def study(folder: Path, tmp_path: Path) -> Study:
-    settings = Settings(training=1)
-    return Study.open(folder / "pairs.csv", folder, tmp_path / "v.sqlite", settings, TOKEN)
-
-
-@pytest.fixture
-def client(study: Study) -> TestClient:
-    return TestClient(create_app(study))
+from tests.calibrate.study.conftest import ADMIN, TOKEN
 
 
 def start(client: TestClient, code: str = "code-one", **more: object) -> str:
@@ -93,6 +78,7 @@ def test_the_ranking_or_the_reason_why_not(client):
     assert abs(sum(scores)) < 1e-9
 
 
+@pytest.mark.answers("Study and votes", "the experimenter's page without its token", "401")
 def test_export_needs_the_token_and_has_both_schemas(client):
     session = start(client)
     for _ in range(9):
@@ -106,7 +92,7 @@ def test_export_needs_the_token_and_has_both_schemas(client):
     assert len(list(csv.DictReader(io.StringIO(realsr1k)))) == 6
     assert client.get("/admin/other", headers=ADMIN).status_code == 404
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": TOKEN}):
-        for what in ("report", "tidy", "realsr1k", "other"):
+        for what in ("report", "tidy", "other"):
             reply = client.get(f"/admin/{what}?token={TOKEN}", headers=headers)
             assert reply.status_code == 401
             assert "code" not in reply.text
@@ -129,6 +115,11 @@ def test_pages_are_strict_and_ask_nobody_else(client, path):
     assert " onclick=" not in text
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an address of another file (`/image/../votes.sqlite`, `%2e%2e`, `//etc/passwd`)",
+    "404, or 401 below `/admin`",
+)
 @pytest.mark.parametrize(
     "path",
     [
@@ -163,6 +154,11 @@ def test_every_image_of_the_study_and_no_other(client, study, folder):
     assert client.get(f"/image/{study.images.result('one_dat.png')}").status_code == 200
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "an image that vanishes while the study runs",
+    "500 for it, which names no path; the page tries again",
+)
 def test_an_image_that_vanishes_is_an_error_that_names_no_path(client, study, folder):
     name = study.images.result("one_dat.png")
     (folder / "one_dat.png").unlink()
@@ -171,81 +167,7 @@ def test_an_image_that_vanishes_is_an_error_that_names_no_path(client, study, fo
     assert str(folder) not in reply.text
 
 
-VOTE = {"trial": 1, "choice": "left", "response_ms": 1}
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
-        ("start", {}, 400),
-        ("start", {"code": "code-two", "start_id": "0123456789abcdef"}, 400),
-        ("start", {"code": "code-two", "start_id": "short", "consent": True}, 400),
-        ("start", {"code": ["x"], "start_id": "0123456789abcdef", "consent": True}, 400),
-        ("start", {"code": "code-two", "start_id": "0" * 65, "consent": True}, 400),
-        ("start", {"code": "two\0two", "start_id": "0123456789abcdef", "consent": True}, 400),
-        ("start", {"code": "' OR 1=1 --", "start_id": "0123456789abcdef", "consent": True}, 400),
-        (
-            "start",
-            {"code": "code-two", "start_id": "0" * 16, "consent": True, "age_band": "12"},
-            400,
-        ),
-        ("resume", {"code": "code-two"}, 404),
-        ("resume", {"code": "' OR 1=1 --"}, 404),
-        ("resume", {"code": None}, 400),
-        ("progress", {}, 401),
-        ("progress", {"session": "' OR 1=1 --"}, 401),
-        ("progress", {"session": True, "screen": 1}, 400),
-        ("progress", {"session": "SESSION", "screen": [1]}, 400),
-        ("vote", {**VOTE}, 401),
-        ("vote", {**VOTE, "session": "SESSION", "choice": "a"}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "choice": "tie"}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "trial": 999}, 404),
-        ("vote", {**VOTE, "session": "SESSION", "trial": "1"}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "trial": True}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "trial": 10**30}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "trial": -1}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "response_ms": 1.5}, 400),
-        ("vote", {**VOTE, "session": "SESSION", "response_ms": -1}, 400),
-        ("nothing", {}, 404),
-    ],
-)
-def test_wrong_requests_are_refused_and_store_nothing(client, study, path, body, status):
-    session = start(client)
-    client.post("/api/progress", json={"session": session})
-    body = {name: session if value == "SESSION" else value for name, value in body.items()}
-    reply = client.post(f"/api/{path}", json=body)
-    assert reply.status_code == status, reply.text
-    with sqlite3.connect(study.db) as db:
-        assert db.execute("SELECT count(*) FROM subject").fetchone() == (1,)
-        assert db.execute("SELECT count(*) FROM vote").fetchone() == (0,)
-
-
-@pytest.mark.parametrize(
-    ("content", "kind", "status"),
-    [
-        (b"", "application/json", 400),
-        (b"{", "application/json", 400),
-        (b"[]", "application/json", 400),
-        (b"\xff\xfe", "application/json", 400),
-        (b"[" * 16000, "application/json", 400),
-        (b'{"trial": ' + b"1" * 6000 + b"}", "application/json", 400),
-        (b'{"code": "' + b"x" * 20000 + b'"}', "application/json", 413),
-        (b'{"code": "code-\\ud800"}', "application/json", 400),
-        (b'{"code": "code-two"}', "text/plain", 415),
-        (b"code=code-two", "application/x-www-form-urlencoded", 415),
-    ],
-)
-def test_wrong_bodies(client, content, kind, status):
-    reply = client.post("/api/resume", content=content, headers={"Content-Type": kind})
-    assert reply.status_code == status
-    assert reply.json()["error"]
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods(client, method):
-    assert client.request(method, "/api/vote").status_code == 405
-
-
+@pytest.mark.answers("Study and votes", "HTML in a code or note", "stored and shown as text")
 def test_markup_in_names_stays_text(client):
     session = start(client, display_notes="</script><script>alert(1)</script>")
     reply = client.post("/api/resume", json={"code": "<img src=x onerror=alert(1)>"})
@@ -261,12 +183,15 @@ def test_a_file_that_cannot_be_written_is_told_so_that_the_page_tries_again(clie
     reply = client.post("/api/progress", json={"session": session})
     trial = reply.json()["trials"][0]["id"]
     study.store._db.execute("PRAGMA query_only = ON")
-    body = {**VOTE, "session": session, "trial": trial}
+    body = {"choice": "left", "response_ms": 1, "session": session, "trial": trial}
     assert client.post("/api/vote", json=body).status_code == 503
     study.store._db.execute("PRAGMA query_only = OFF")
     assert client.post("/api/vote", json=body).status_code == 200
 
 
+@pytest.mark.answers(
+    "Study and votes", "many participants voting at once", "each vote stored once; pairs stay level"
+)
 def test_many_at_once(client, study):
     replies = []
 
@@ -286,6 +211,11 @@ def test_many_at_once(client, study):
     assert levels == {6}
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`study` at an address or port that cannot be listened on",
+    "error: quotes it and says why",
+)
 def test_wrong_ways_to_serve(folder, tmp_path, server):
     pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
     arguments = (folder / "pairs.csv", folder, tmp_path / "v.sqlite")

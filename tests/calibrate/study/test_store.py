@@ -90,6 +90,11 @@ def test_old_outstanding_trials_do_not_count(db, pairs, monkeypatch):
     assert len(gone) == 2
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "a second vote on the same trial (a second tab, a double click)",
+    "the first one counts; it is stored once",
+)
 def test_the_second_vote_on_a_trial_changes_nothing(db, pairs):
     store = Store(db, pairs, PLAIN)
     session = store.start("code-one", "s")
@@ -103,6 +108,9 @@ def test_the_second_vote_on_a_trial_changes_nothing(db, pairs):
         connection.execute("INSERT INTO vote VALUES (?, ?, 'a', 1, '')", (first.id, session))
 
 
+@pytest.mark.answers(
+    "Study and votes", "a vote on a trial that was not asked", "404; nothing is stored"
+)
 def test_trials_of_others_and_of_later_are_refused(db, pairs):
     store = Store(db, pairs, PLAIN)
     mine, other = store.start("code-mine", "s"), store.start("code-other", "s")
@@ -161,6 +169,7 @@ def test_every_plan_can_be_carried_out(tmp_path, pairs, number, rate):
         assert Counter(trial.kind for trial in trials)["repeat"] == -(-number * rate // 1)
 
 
+@pytest.mark.answers("Study and votes", "a code that somebody else has", "409: it is taken")
 def test_starting_again_with_the_same_request_is_one_subject(db, pairs):
     store = Store(db, pairs, PLAIN)
     one, two = store.start("My-Code", "request"), store.start("my-code", "request")
@@ -192,6 +201,11 @@ def test_resume_by_code_goes_on_where_it_stopped(db, pairs):
         reopened.resume("code-two")
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "one participant in several tabs, or two servers of one file",
+    "each vote is stored once",
+)
 def test_two_tabs_at_once(db, pairs):
     stores = [Store(db, pairs, PLAIN), Store(db, pairs, PLAIN)]  # even two processes
     session = stores[0].start("code-one", "s")
@@ -213,6 +227,11 @@ def test_two_tabs_at_once(db, pairs):
     assert rows(db, "SELECT sum(votes) FROM pair") == [(12,)]
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`study --db` with other pairs or options than it was started with",
+    "error: quotes what differs",
+)
 def test_another_study_in_the_file(db, pairs):
     store = Store(db, pairs, PLAIN)
     store.start("code-one", "s")
@@ -234,6 +253,11 @@ def test_a_study_that_nobody_took_part_in_is_replaced(db, pairs):
         replaced.start("code-two", "s")
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`study --db` with an SQLite file of something else",
+    "error: not that of a study; left as it is",
+)
 def test_a_file_that_is_no_study(tmp_path, pairs):
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as connection:
@@ -247,6 +271,11 @@ def test_a_file_that_is_no_study(tmp_path, pairs):
     assert rows(other, "PRAGMA journal_mode") == [("delete",)]
 
 
+@pytest.mark.answers(
+    "Study and votes",
+    "`study` with rates or numbers that cannot be",
+    "error: quotes the value and its range; no file is made",
+)
 @pytest.mark.parametrize(
     ("settings", "quoted"),
     [

@@ -17,6 +17,7 @@ async function refresh() {
   try {
     const reply = await get("report");
     if (reply.status === 401) return login(token ? "The token is not right." : "");
+    if (reply.status === 429) return login((await reply.json()).error);
     if (!reply.ok) throw new Error(reply.status);
     const report = await reply.json();
     sessionStorage.setItem("sriqa-admin", token);
@@ -111,7 +112,7 @@ function bar(row, [low, high]) {
 
 async function download(schema) {
   const reply = await get(schema);
-  if (!reply.ok) return login("The token is not right.");
+  if (!reply.ok) return login((await reply.json()).error);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await reply.blob());
   link.download = schema === "tidy" ? "votes.csv" : "votes_realsr1k.csv";

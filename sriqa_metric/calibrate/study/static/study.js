@@ -36,6 +36,7 @@ const memory = {
 
 async function call(name, body) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+    let problem = "No connection.";
     try {
       const reply = await fetch(`/api/${name}`, {
         method: "POST",
@@ -44,13 +45,14 @@ async function call(name, body) {
         cache: "no-store",
         signal: AbortSignal.timeout(20000),
       });
+      const data = await reply.json();
       if (reply.status < 500) {
-        const data = await reply.json();
         $("banner").hidden = true;
         return { ok: reply.ok, status: reply.status, data };
       }
+      problem = data.error;
     } catch { /* no connection, or half an answer: asked again below */ }
-    tell("No connection. Nothing is lost: this page tries again by itself.");
+    tell(`${problem} Nothing is lost: this page tries again by itself.`);
     await sleep(wait);
   }
 }
