@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import math
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,30 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
-from typer.testing import CliRunner
 
-import sriqa_metric as sriqa
-from sriqa_metric import images
-from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter
-from sriqa_metric.cli.score import app
-from sriqa_metric.images import read_image
-from sriqa_metric.weights.format import save_weights, weights_id
-from tests.conftest import EXAMPLES
-
-COFFEE = str(EXAMPLES / "coffee_bicubic.png")
-SMALL = str(EXAMPLES / "coffee_LR.png")
-CHELSEA = str(EXAMPLES / "chelsea_bicubic.png")
-
-
-def run(*arguments: str, stdin: str = ""):
-    return CliRunner().invoke(app, list(arguments), input=stdin)
-
-
-@pytest.fixture(scope="module")
-def score() -> dict[str, float]:
-    found = run("--format", "json", COFFEE, CHELSEA)
-    return {entry["path"]: entry["score"] for entry in json.loads(found.stdout)["results"]}
+from sriqa_metric.weights.format import weights_id
+from tests.cli.running import CHELSEA, COFFEE, SMALL, paths_of, run
 
 
 def test_json_document(lite, score):
@@ -117,132 +94,12 @@ def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
     assert found.stdout == ""
 
 
-@pytest.mark.answers(
-    "Work and memory", "a file over the limit of pixels", "error that names the option --max-pixels"
-)
-def test_the_limit_of_pixels_is_an_option(tmp_path):
-    path = tmp_path / "max_pixels"  # in a name it stays as it is
-    Image.new("RGB", (300, 250)).save(path, "PNG")
-    small = run(str(path), "--max-pixels", str(300 * 250 - 1), "--format", "json")
-    assert small.exit_code == 1
-    (failed,) = json.loads(small.stdout)["failed"]
-    assert failed["path"] == str(path)
-    reason = "300×250 = 0.075 megapixels is over the limit of 0.074999; "
-    reason = f"{path}: {reason}score a part, or raise --max-pixels"
-    assert failed["error"] == reason
-    assert small.stderr.startswith(f"sriqa-score: {reason}\n")
-    assert run(str(path), "--max-pixels", str(300 * 250)).exit_code == 0
-    assert run(str(path), "--max-pixels", "0").exit_code == 2
-
-
-def test_the_limit_of_pixels_holds_for_the_map_too(tmp_path, monkeypatch):
-    limits, decode = [], images.decode_file
-    monkeypatch.setattr(
-        images, "decode_file", lambda path, limit: limits.append(limit) or decode(path, limit)
-    )
-    found = run(SMALL, "--map", str(tmp_path / "map.png"), "--max-pixels", "16384")
-    assert found.exit_code == 0
-    assert limits == [16384] * 3  # for its score, its map and its picture
-
-
-@pytest.mark.answers(
-    "Work and memory",
-    "a map of an image far longer than wide",
-    "error with the number of its windows; the image is scored",
-)
-def test_a_map_without_end_is_refused(tmp_path):
-    path = tmp_path / "long.png"
-    Image.new("L", (2_000_000, 1)).save(path)
-    found = run(str(path), "--map", str(tmp_path / "map.png"))
-    assert found.exit_code == 2
-    assert found.stderr.splitlines()[-1].startswith(
-        f"sriqa-score: {path}: its map would have 1×9333330 = 9333330 windows"
-    )
-    assert [one.name for one in tmp_path.iterdir()] == ["long.png"]
-
-
-@pytest.mark.answers(
-    "Work and memory",
-    "a PNG of 2,000,000×1 pixels among others",
-    "scored within seconds, as are the others",
-)
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="cannot tell how much memory was used")
-def test_a_long_thin_image_is_scored_with_little_memory(tmp_path):
-    path = tmp_path / "long.png"
-    Image.new("L", (2_000_000, 1)).save(path)
-    assert path.stat().st_size < 5000
-    code = "import sys, resource; from sriqa_metric.cli.score import app\n"
-    code += "app(sys.argv[1:], standalone_mode=False)\n"
-    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
-    peaks = []
-    for paths in ([COFFEE], [COFFEE, str(path)]):
-        words = [sys.executable, "-c", code, "--format", "jsonl", *paths]
-        found = subprocess.run(words, capture_output=True, text=True, check=True)
-        assert [set(json.loads(line)) for line in found.stdout.splitlines()] == (
-            [{"path", "score", "metric", "weights"}] * len(paths)
-        )
-        peaks.append(int(found.stderr.splitlines()[-1]))
-    assert peaks[1] < 1.3 * peaks[0]
-
-
-@pytest.mark.answers(
-    "Work and memory",
-    "a file that memory does not suffice for",
-    "error with its name, exit status 1; the others are scored",
-)
-def test_too_little_memory_for_a_file_is_a_failed_file(tmp_path, monkeypatch, score):
-    def limited(image, **options):
-        if image == CHELSEA:
-            raise MemoryError
-        return read_image(image)
-
-    monkeypatch.setattr("sriqa_metric.scoring.to_tensor", limited)
-    found = run(CHELSEA, COFFEE, "--format", "json")
-    assert found.exit_code == 1
-    assert json.loads(found.stdout)["results"] == [{"path": COFFEE, "score": score[COFFEE]}]
-    assert found.stderr.splitlines() == [
-        f"sriqa-score: {CHELSEA}: there is not enough memory to score it; "
-        "set a smaller batch size, or score a part of it",
-        "sriqa-score: 1 of 2 failed",
-    ]
-
-
-@pytest.mark.answers(
-    "Outputs", "a score that is NaN or infinite", "error of that file; JSON never holds NaN"
-)
-@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
-def test_no_output_holds_a_score_that_is_no_number(tmp_path, form):
-    metric = sriqa.load()
-    for tensor in (metric.quality_model.scale, metric.quality_model.hidden.weight):
-        tensor.fill_(3e38)  # finite, as weights must be, but no product of them is
-    weights = tmp_path / "odd.safetensors"
-    save_weights(weights, metric, {"training_data": "none"}, torch.float32)
-    found = run(COFFEE, "--weights", str(weights), "--format", form)
-    assert found.exit_code == 1
-    assert "its score is nan; the weights are to blame, use others" in found.stderr
-    rows = found.stdout.replace(f"{COFFEE}: its score is nan", "")
-    assert not re.search(r"\b(nan|inf|infinity)\b", rows, re.IGNORECASE)
-
-
-@pytest.mark.parametrize("writer", [JsonWriter, JsonLinesWriter])
-def test_json_has_no_word_for_what_is_no_number(writer):
-    def write(score):
-        made = writer(io.StringIO(), "some_metric", "unsaved")
-        made.scored("a.png", score)
-        made.close()
-
-    write(1.5)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write(math.nan)
-
-
 def test_threads_are_those_asked_for(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(torch, "set_num_threads", (asked := []).append)
-    result = CliRunner().invoke(app, ["--threads", "1", str(EXAMPLES / "coffee_LR.png")])
+    result = run("--threads", "1", SMALL)
     assert (result.exit_code, asked, torch.get_num_threads()) == (0, [1], before)
-    assert CliRunner().invoke(app, ["--threads", "0", "x.png"]).exit_code == 2
+    assert run("--threads", "0", "x.png").exit_code == 2
 
 
 @pytest.mark.answers(
@@ -264,10 +121,6 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(COFFEE, tmp_path / name)
     return tmp_path
-
-
-def paths_of(found) -> list[str]:
-    return [entry["path"] for entry in json.loads(found.stdout)["results"]]
 
 
 def test_folder_is_its_images_sorted(folder):
@@ -311,91 +164,6 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     found = run("-", stdin="\n")
     assert found.exit_code == 1
     assert "sriqa-score: -: no paths in the list on stdin" in found.stderr
-
-
-ODD = "a\x1b[31m\n\a\r.png"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX names")
-def test_no_name_is_obeyed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in (ODD, "=1+1.png", "-x.png"):
-        shutil.copy(COFFEE, name)
-    (tmp_path / f"b{ODD}").write_bytes(b"no image")
-    names = [ODD, f"b{ODD}", "=1+1.png", "-x.png"]
-    found = run("--", *names)
-    assert found.exit_code == 1
-    assert r"a\x1b[31m\n\x07\r.png" in found.stdout
-    assert r"sriqa-score: ba\x1b[31m\n\x07\r.png: " in found.stderr
-    assert len(found.stderr.splitlines()) == 2
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", found.stdout + found.stderr)
-    text = run("--format", "csv", "--", *names).stdout
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    assert [row["path"] for row in rows] == [*names[:2], "'=1+1.png", "'-x.png"]
-    for form in ("json", "jsonl"):
-        text = run("--format", form, "--", *names).stdout
-        assert len(text.splitlines()) == (4 if form == "jsonl" else len(text.split("\n")) - 1)
-        assert json.dumps(ODD) in text
-
-
-@pytest.mark.answers(
-    "Names and lists", "scores in CSV, given to `sriqa-calibrate evaluate --scores`", "read back"
-)
-def test_scores_in_csv_are_read_back(tmp_path, monkeypatch):
-    from sriqa_metric.calibrate.evaluation.scorers import read_score_tables
-
-    monkeypatch.chdir(tmp_path)
-    names = ["=1+1.png", "-x.png", 'é,".png']
-    for name in names:
-        shutil.copy(COFFEE, name)
-    assert run("--format", "csv", "-o", "scores.csv", "--", *names).exit_code == 0
-    (table,) = read_score_tables(Path("scores.csv"))
-    assert (table.name, list(table.scores)) == ("sriqa_lite", names)
-
-
-@pytest.mark.answers(
-    "Names and lists",
-    "names with blanks, quotes, brackets, any script",
-    "written whole in every format",
-)
-@pytest.mark.parametrize("name", ["with space.png", "quo'te\".png", "ünï-写真.png", "[b]x.png"])
-@pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl"])
-def test_odd_names_are_written_whole(name, form, tmp_path):
-    path = tmp_path / name
-    shutil.copy(COFFEE, path)
-    found = run("--format", form, str(path))
-    assert found.exit_code == 0
-    path_of = {
-        "table": lambda text: text,
-        "csv": lambda text: next(csv.DictReader(io.StringIO(text)))["path"],
-        "json": lambda text: json.loads(text)["results"][0]["path"],
-        "jsonl": lambda text: json.loads(text)["path"],
-    }
-    assert name in path_of[form](found.stdout)
-
-
-@pytest.mark.answers(
-    "Names and lists",
-    "a file name with bytes that are no text",
-    r"scored; the bytes themselves in CSV, `\udcff` in JSON, `\xff` in tables",
-)
-@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
-@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
-def test_a_name_that_is_no_text_is_exact_for_programs_and_shown_to_people(form, tmp_path):
-    shutil.copy(COFFEE, os.fsencode(tmp_path) + b"/\xff.png")
-    words = [sys.executable, "-m", "sriqa_metric", "--format", form, str(tmp_path)]
-    found = subprocess.run(words, capture_output=True, check=True)
-    shown = {"table": rb"\xff.png", "csv": b"\xff.png", "jsonl": rb"\udcff.png"}
-    assert shown[form] in found.stdout
-
-
-@pytest.mark.answers(
-    "Names and lists", "a file whose name begins with a dash", "is scored after `--`"
-)
-def test_a_leading_dash_is_a_name_after_two_dashes(tmp_path, monkeypatch):
-    shutil.copy(COFFEE, tmp_path / "-x.png")
-    monkeypatch.chdir(tmp_path)
-    assert paths_of(run("--format", "json", "--", "-x.png")) == ["-x.png"]
 
 
 def test_output_file_holds_what_stdout_would(tmp_path):
