@@ -120,7 +120,7 @@ BAD = {
     "no score": (
         lambda t: t.update({"quality_model.scale": torch.full((1024,), 1e38)}),
         {},
-        "a gray image gets the score",
+        "a test picture gets the score",
     ),
     "integers": (lambda t: t.update(x=torch.ones(2).int()), {}, "not floating point"),
     "unknown metric": (lambda t: None, {"metric": "nope"}, "unknown metric 'nope'"),
