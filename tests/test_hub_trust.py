@@ -64,10 +64,10 @@ def test_the_cache_may_be_a_link(client, tmp_path):
 
 
 SHORT = """
-import sriqa_metric.hub, threading
+import atexit, sys, threading
+import sriqa_metric.hub
 sriqa_metric.hub.LIMIT = 1.5
-import atexit
-atexit.register(lambda: print([type(t).__name__ for t in threading.enumerate()], file=__import__("sys").stderr))
+atexit.register(lambda: print(*map(type, threading.enumerate()), file=sys.stderr))
 """
 
 
