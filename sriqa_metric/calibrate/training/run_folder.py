@@ -26,8 +26,8 @@ _COLUMNS = ("seconds", "stage", "step", "loss", "value")
 class RunFolder:
     """A folder that one process at a time writes a run into; use it with `with`.
 
-    `config.json` holds the settings, `inputs.json` what identifies each input, `versions.json` the packages, `log.csv` every loss,
-    `<stage>.checkpoint` what a stage goes on from after a kill.
+    `config.json` holds the settings, `inputs.json` what identifies each input, `versions.json` the
+    packages, `log.csv` every loss, `<stage>.checkpoint` what a stage goes on from after a kill.
 
     Parameters
     ----------
