@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 from .deadline import DeadlineError, deadline
 from .errors import WeightsError
@@ -22,7 +23,12 @@ from .version import __version__
 LIMIT = 3600.0
 """Seconds that a download may take in all; the client's own limit is of every single reading."""
 
-US = {"library_name": "sriqa-metric", "library_version": __version__}
+CALLER: Final[dict[str, Any]] = {
+    "library_name": "sriqa-metric",
+    "library_version": __version__,
+}
+"""What the Hub is told of who asks."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +80,7 @@ def fetch(wanted: HubFile) -> Path:
     try:
         with deadline(LIMIT):
             _require_plain_etag(wanted)
-            given = hf_hub_download(wanted.repo, wanted.file, revision=wanted.revision, **US)
+            given = hf_hub_download(wanted.repo, wanted.file, revision=wanted.revision, **CALLER)
         path = _inside_cache(Path(given), where)
         found = sha256_of(path)
     except WeightsError:
@@ -107,7 +113,7 @@ def _require_plain_etag(wanted: HubFile) -> None:
     etag = None
     with suppress(HTTPError, OSError):  # the client meets the same, and may have the file
         url = hf_hub_url(wanted.repo, wanted.file, revision=wanted.revision)
-        etag = get_hf_file_metadata(url, **US).etag
+        etag = get_hf_file_metadata(url, **CALLER).etag
     if etag and not re.fullmatch(r"\w[\w.+=-]*", etag, re.ASCII):
         raise ValueError(f"the ETag {etag!r} is no name of a file; use another HF_ENDPOINT")
 
