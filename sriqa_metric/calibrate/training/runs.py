@@ -19,9 +19,10 @@ from ..data.splits import Data, read_data, record
 from ..features.store import FeatureStore
 from .code_batches import order_codes
 from .inputs import run_inputs
-from .rectifier import StageTwoData, train_rectifier
+from .rectifier import train_rectifier
 from .report import write_run_report
 from .run_folder import RunFolder
+from .stage_two_data import StageTwoData
 from .validation import HeldOut, label_figures
 
 _LADDERS = 500  # of photos, and as many of SR results

@@ -6,8 +6,8 @@ import torch
 from sriqa_metric.calibrate.data.distortions import VERSIONS
 from sriqa_metric.calibrate.data.sr_results import read_sr_results
 from sriqa_metric.calibrate.training.crop_batches import Sources
-from sriqa_metric.calibrate.training.rectifier import StageTwoData
 from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from tests.calibrate.planted import planted
 from tests.calibrate.training.rectifier_world import METHODS, WIDTH
 

@@ -11,7 +11,8 @@ from sriqa_metric.calibrate.config import RectifierConfig
 from sriqa_metric.calibrate.data.distortions import FINE_STEPS, RUINS
 from sriqa_metric.calibrate.statistics import pairs_right
 from sriqa_metric.calibrate.training.losses import group_loss, levels_of, preference
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.models.rectifier import Rectifier
 from tests.calibrate.training.rectifier_world import WIDTH, Biased, Memory, Spy, same, train
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.models.rectifier import Rectifier
 from tests.calibrate.training.rectifier_world import WIDTH, Biased, Memory, train
