@@ -10,7 +10,7 @@ import pytest
 
 from sriqa_metric.deadline import DeadlineError, deadline
 from sriqa_metric.version import __version__
-from tests.test_hub import DATA, DIGEST, FETCH, Client, a_hub, client, hub, message_of, wanted
+from tests.hub_client import DATA, DIGEST, FETCH, Client, a_hub, client, hub, message_of, wanted
 
 __all__ = ["client", "hub"]  # fixtures
 

@@ -27,8 +27,8 @@ from sriqa_metric.weights.format import save_weights, weights_id
 from sriqa_metric.weights.header import read_description
 from sriqa_metric.weights.load import WeightsError, load_source
 from sriqa_metric.weights.tensors import check_tensors, read_tensors
+from tests.hub_client import Client
 from tests.hub_server import Hub
-from tests.test_hub import Client
 from tests.tiny_clip import (
     FILE,
     OURS,
