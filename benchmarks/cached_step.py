@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, _Training
+from sriqa_metric.calibrate.training.rectifier import _Training
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.models.clip import ClipQualityModel
 from sriqa_metric.models.rectifier import Rectifier
 

@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.models.clip import ClipQualityModel
 from sriqa_metric.models.rectifier import Rectifier
 

@@ -6,13 +6,30 @@ settings (HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE); nothing of it is done
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
+from .deadline import DeadlineError, deadline
 from .errors import WeightsError
 from .files import sha256_of
+from .version import __version__
+
+LIMIT = 3600.0
+"""Seconds that a download may take in all; the client's own limit is of every single reading."""
+
+CALLER: Final[dict[str, Any]] = {
+    "library_name": "sriqa-metric",
+    "library_version": __version__,
+}
+"""What the Hub is told of who asks."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,11 +76,17 @@ def fetch(wanted: HubFile) -> Path:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import HTTPError  # of the library below it, whichever that is
 
+    where = f"{wanted.file} of {wanted.repo}, revision {wanted.revision}"
     try:
-        path = Path(hf_hub_download(wanted.repo, wanted.file, revision=wanted.revision))
+        with deadline(LIMIT):
+            _require_plain_etag(wanted)
+            given = hf_hub_download(wanted.repo, wanted.file, revision=wanted.revision, **CALLER)
+        path = _inside_cache(Path(given), where)
         found = sha256_of(path)
+    except WeightsError:
+        raise
     # RuntimeError is what hf_xet raises, ValueError what a malformed repository or revision gives.
-    except (HTTPError, OSError, RuntimeError, ValueError) as error:
+    except (DeadlineError, HTTPError, OSError, RuntimeError, ValueError) as error:
         raise WeightsError(
             f"{wanted.file}: cannot be fetched from {wanted.repo}, revision {wanted.revision}, at "
             f"{constants.ENDPOINT}: {_reason(error)}"
@@ -71,16 +94,60 @@ def fetch(wanted: HubFile) -> Path:
     expected = wanted.sha256 or _name_in_cache(path)
     if expected and found != expected:
         raise WeightsError(
-            f"{wanted.file} of {wanted.repo}, revision {wanted.revision}: SHA-256 is {found}, "
-            f"expected {expected}: delete {path.resolve()} and try again"
+            f"{where}: SHA-256 is {found}, expected {expected}: delete {path.resolve()} and try "
+            "again"
         )
+    if not wanted.sha256:
+        _say_unverified(where)
     return path
 
 
-def _reason(error: Exception) -> str:
+def _require_plain_etag(wanted: HubFile) -> None:
+    """Refuse a server whose ETag, by which the client names what it writes, is a path."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import HTTPError
+
+    there = try_to_load_from_cache(wanted.repo, wanted.file, revision=wanted.revision)
+    if isinstance(there, str) and re.fullmatch("[0-9a-f]{40}", wanted.revision):
+        return  # the client does not ask either
+    etag = None
+    with suppress(HTTPError, OSError):  # the client meets the same, and may have the file
+        url = hf_hub_url(wanted.repo, wanted.file, revision=wanted.revision)
+        etag = get_hf_file_metadata(url, **CALLER).etag
+    if etag and not re.fullmatch(r"\w[\w.+=-]*", etag, re.ASCII):
+        raise ValueError(f"the ETag {etag!r} is no name of a file; use another HF_ENDPOINT")
+
+
+def _inside_cache(path: Path, where: str) -> Path:
+    """The path itself, unless it leads out of the client's cache."""
+    from huggingface_hub import constants
+
+    cache = Path(os.path.abspath(constants.HF_HUB_CACHE))
+    given, real = Path(os.path.abspath(path)), path.resolve()
+    for root in (cache, cache.resolve()):
+        if given.is_relative_to(root):
+            # The cache, or one repository in it, may itself be a link to another disk.
+            repository = root / given.relative_to(root).parts[0]
+            if any(real.is_relative_to(folder.resolve()) for folder in (root, repository)):
+                return path
+    raise WeightsError(
+        f"{where}: lies at {real}, outside the cache {cache}, and was not used; use "
+        "another HF_ENDPOINT"
+    )
+
+
+@lru_cache
+def _say_unverified(where: str) -> None:
+    """Say it once: a line on stderr, unless the program has set up logging otherwise."""
+    _log.warning("%s: unverified, its SHA-256 is not pinned", where)
+
+
+def _reason(error: BaseException) -> str:
     """Why a download failed, in plain words."""
     from huggingface_hub import constants, utils
 
+    if isinstance(error, DeadlineError):
+        return f"not done after {LIMIT:g} s, given up; try again, or on a better connection"
     if isinstance(error, utils.LocalEntryNotFoundError):
         cause = error.__cause__
         if isinstance(cause, utils.OfflineModeIsEnabled):

@@ -79,6 +79,7 @@ def _hyperiqa() -> QualityModel:
 
 REPO_VARIABLE = "SRIQA_WEIGHTS_REPO"
 DEFAULT_METRIC = "sriqa_lite"
+_NAME = r"\w[\w.-]*"
 _BUNDLED = Path(__file__).parent / "bundled"
 
 CATALOG: dict[str, MetricSpec] = {
@@ -160,8 +161,9 @@ def file_in(repo: str, file: str) -> HubFile:
     WeightsError
         If it is neither.
     """
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", repo, re.ASCII)
-    if not match:
+    # A name begins with a letter or digit, so no part of a path is empty, `.` or `..`.
+    match = re.fullmatch(rf"({_NAME}/{_NAME})(?:@({_NAME}(?:/{_NAME})*))?", repo, re.ASCII)
+    if not match or ".." in repo:
         raise WeightsError(f"{REPO_VARIABLE}={repo!r}: expected org/name or org/name@revision")
     return HubFile(match[1], match[2] or "main", file, sha256=None)
 

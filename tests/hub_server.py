@@ -27,6 +27,7 @@ FAULTS = {
     "short": "the file ends in the middle, and its length says so",
     "broken": "the connection closes in the middle of the file, once",
     "stalled": "the file stops in the middle, until `resume` is set",
+    "dripping": "the file stops in the middle and goes on a byte at a time, until `resume` is set",
     "flipped": "one bit of the file is another",
     "down": "every answer is 503",
     "portal": "every answer is a web page, as behind a login to a network",
@@ -79,6 +80,8 @@ class Hub:
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
     objects: dict[str, bytes] = field(default_factory=dict)  # large files by SHA-256
     refuses_objects: bool = False
+    etag: str | None = None  # instead of the right one
+    agents: set[str] = field(default_factory=set)  # how clients call themselves
 
     def __enter__(self) -> Hub:
         handler = type("Handler", (_Handler,), {"hub": self})
@@ -234,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not match:
             return self._answer(404)
         name, revision, file = map(unquote, match.groups())
+        self.hub.agents.add(self.headers["User-Agent"] or "")
         self.hub.requests.append((self.command, file, self.headers["Range"]))
         if self.hub.fault == "down":
             return self._answer(503)
@@ -256,8 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
         digest = sha256_of(data)
         size = len(data)
         headers = headers | {
-            "ETag": f'"{digest}"',
-            "X-Linked-ETag": f'"{digest}"',
+            "ETag": f'"{self.hub.etag or digest}"',
+            "X-Linked-ETag": f'"{self.hub.etag or digest}"',
             "X-Linked-Size": str(size),
             "Accept-Ranges": "bytes",
         }
@@ -270,13 +274,14 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(asked[1])
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
             return self._answer(206, headers, data[start:])
-        if fault in ("broken", "stalled"):
+        if fault in ("broken", "stalled", "dripping"):
             self._answer(200, headers | {"Content-Length": str(size)}, data[: size // 2])
             if fault == "broken":
                 self.hub.fault = None
             else:
-                self.hub.resume.wait()
                 with suppress(ConnectionError):  # the client may be dead
+                    while not self.hub.resume.wait(0.02 if fault == "dripping" else None):
+                        self.wfile.write(data[:1])
                     self.wfile.write(data[size // 2 :])
             return None
         return self._answer(200, headers, data)

@@ -1,124 +1,42 @@
-"""Fetching weights with the real client from a Hub on the loopback interface.
-
-Its settings are read when huggingface_hub is imported, so every client here is its own process.
-"""
+"""Fetching weights: what comes, and what is said when it does not."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
-from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from sriqa_metric.crops import CropPolicy
-from sriqa_metric.errors import WeightsError
 from sriqa_metric.files import sha256_of
-from sriqa_metric.hub import HubFile
 from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.models.lite import LiteQualityModel
 from sriqa_metric.models.rectifier import Rectifier
-from sriqa_metric.registry import REPO_VARIABLE, file_in, find_spec
-from sriqa_metric.weights import load as weights
+from sriqa_metric.registry import REPO_VARIABLE
 from sriqa_metric.weights.format import save_weights
-from tests.hub_server import Hub, Repo
+from tests.hub_client import (
+    DATA,
+    DIGEST,
+    FETCH,
+    IMPATIENT,
+    NOBODY,
+    Client,
+    a_hub,
+    client,
+    hub,
+    message_of,
+    wanted,
+)
 
-DATA = bytes(range(256)) * 4096  # 1 MiB
-DIGEST = hashlib.sha256(DATA).hexdigest()
-NAME = "sriqa_clip.safetensors"
-FROM = {"repo": "org/name", "revision": "main", "file": NAME, "sha256": DIGEST}
+__all__ = ["client", "hub"]  # fixtures
 
-NOBODY = "http://127.0.0.1:9"  # the port for discarding, where nothing listens
-
-FETCH = """
-import json, sys
-from sriqa_metric.hub import HubFile
-from sriqa_metric.registry import fetch_weights
-
-print(fetch_weights(HubFile(*json.loads(sys.argv[1]))))
-"""
-# The client tries five times and waits longer and longer; a test of its last word need not.
-IMPATIENT = "import time\ntime.sleep = lambda seconds: None\n"
-
-
-def a_hub(fault: str | None = None) -> Hub:
-    repo = Repo({NAME: DATA}, tags=("v1",))
-    gated = Repo({NAME: DATA}, token="hf_right")
-    return Hub({"org/name": repo, "org/gated": gated}, fault)
+answers = pytest.mark.answers
+HUB = "Weights and the Hub"
 
 
-@pytest.fixture
-def hub():
-    with a_hub() as hub:
-        yield hub
-
-
-class Client:
-    """Processes that fetch from a Hub into a cache of their own."""
-
-    def __init__(self, endpoint: str, home: Path) -> None:
-        own = ("HF_", "HUGGINGFACE", "SRIQA_", "XDG_")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-        set_here = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
-        self.environment = inherited | set_here
-        self.home = home
-
-    def start(
-        self, wanted: HubFile, script: str = FETCH, prefix: tuple[str, ...] = (), **settings: str
-    ) -> subprocess.Popen[str]:
-        """A process that prints the path of the file."""
-        return subprocess.Popen(
-            [*prefix, sys.executable, "-c", script, json.dumps(astuple(wanted))],
-            env=self.environment | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def fetch(self, wanted: HubFile, **settings) -> Path:
-        """The path that was fetched."""
-        out, errors = self.start(wanted, **settings).communicate(timeout=60)
-        assert out, errors
-        return Path(out.strip())
-
-    def fail(self, wanted: HubFile, **settings) -> str:
-        """Why it could not be fetched."""
-        return message_of(self.start(wanted, **settings))
-
-    def blobs(self) -> list[Path]:
-        """Every whole file of a repository."""
-        found = self.home.glob("hub/models--*/blobs/*")
-        return [path for path in found if path.suffix != ".incomplete"]
-
-
-def message_of(process: subprocess.Popen[str]) -> str:
-    """The message, one line, of the one WeightsError that ends a process."""
-    out, errors = process.communicate(timeout=60)
-    assert not out
-    assert errors.count("Traceback (most recent call last)") == 1, errors
-    kind, _, message = errors.splitlines()[-1].partition(": ")
-    assert kind == "sriqa_metric.errors.WeightsError", errors
-    return message
-
-
-@pytest.fixture
-def client(hub, tmp_path) -> Client:
-    return Client(hub.url, tmp_path / "home")
-
-
-def wanted(**changes) -> HubFile:
-    return HubFile(**(FROM | changes))
-
-
+@answers(HUB, "weights fetched before, and now no network", "the cache serves them")
 def test_a_file_is_fetched_once_and_then_needs_no_hub(hub, client):
     path = client.fetch(wanted(revision="v1"))
     assert path.read_bytes() == DATA
@@ -132,6 +50,7 @@ def test_a_file_is_fetched_once_and_then_needs_no_hub(hub, client):
     assert not hub.requests
 
 
+@answers(HUB, "weights of a pinned commit in the cache", "used without a request")
 def test_a_pinned_commit_in_the_cache_is_not_even_asked_for(hub, client):
     pinned = wanted(revision=hub.repos["org/name"].commit)
     path = client.fetch(pinned)
@@ -178,7 +97,47 @@ def failing(tmp_path_factory):
         yield started
 
 
-@pytest.mark.parametrize("name", FAILURES)
+# What goes wrong -> what the published table says of it: given, answer.
+TOLD = {
+    "no such repository": (
+        "a repository that the Hub does not have",
+        "error: no such repository, or a private one, for which set HF_TOKEN",
+    ),
+    "no such revision": ("a revision that the repository does not have", "error that names it"),
+    "no such file": (
+        "a repository without the metric's file",
+        "error: the repository has no such file",
+    ),
+    "gated": ("a gated repository, no token", "error: ask for access on its page and set HF_TOKEN"),
+    "wrong token": ("a gated repository, a wrong token", "error: the repository is gated"),
+    "nobody there": ("no network", "error: no connection, and the ways out"),
+    "offline": ("HF_HUB_OFFLINE=1 and the file not in the cache", "error that names the cache"),
+    "server down": ("a Hub that answers 503", "error: 503, after the client's retries"),
+    "no Hub there": ("a login page in place of the Hub", "error: what answers there is no Hub"),
+    "cut short": (
+        "a download that is cut short",
+        "error: the download did not finish; nothing is kept",
+    ),
+    "flipped bit": ("a bit flipped on the way", "error: both SHA-256, and which file to delete"),
+    "flipped, unpinned": (
+        "a bit flipped on the way, no SHA-256 pinned",
+        "error: not the SHA-256 that the Hub states",
+    ),
+    "other SHA-256": (
+        "a file that is not the one pinned",
+        "error: both SHA-256, and which file to delete",
+    ),
+    "no folder for it": ("HF_HOME that is no folder", "error that names it"),
+}
+
+
+def told(name: str):
+    """A failure with its row of the table."""
+    row = TOLD.get(name)
+    return pytest.param(name, marks=[answers(HUB, *row)] if row else [])
+
+
+@pytest.mark.parametrize("name", [told(name) for name in FAILURES])
 def test_failures(name, failing):
     _, change, settings, words = FAILURES[name]
     hub, client, process = failing[name]
@@ -192,143 +151,6 @@ def test_failures(name, failing):
         for way_out in ("sriqa_lite", "--weights FILE", REPO_VARIABLE, "sriqa-calibrate"):
             assert way_out in message
         assert not client.blobs()
-
-
-def test_damage_in_the_cache_is_never_used_and_its_message_puts_it_right(client):
-    asked = wanted(sha256=None)
-    client.fetch(asked).write_bytes(DATA[:-1] + b"?")
-    message = client.fail(asked)
-    assert client.fail(asked, HF_HUB_OFFLINE="1") == message
-    Path(message.split("delete ")[1].split(" and try again")[0]).unlink()
-    assert client.fetch(asked).read_bytes() == DATA
-
-
-def test_a_store_shared_by_repositories_names_files_by_another_hash(client):
-    asked = wanted(sha256=None)
-    path = client.fetch(asked)
-    blob, shared = path.resolve(), client.home / ("f" * 64)
-    blob.rename(shared)
-    blob.symlink_to(shared)
-    assert client.fetch(asked) == path
-
-
-def test_a_broken_connection_is_taken_up_again(hub, client):
-    data = DATA * 24  # the client writes 10 MiB at a time
-    hub.repos["org/name"].files[NAME] = data
-    hub.fault = "broken"
-    asked = wanted(sha256=hashlib.sha256(data).hexdigest())
-    client.start(asked, script=IMPATIENT + FETCH).communicate(timeout=60)
-    path = client.fetch(asked)  # older clients take it up here, newer ones did so above
-    assert path.stat().st_size == len(data)
-    first, second = hub.downloads()
-    assert first is None
-    assert second.startswith("bytes=1")
-
-
-def test_a_download_killed_midway_is_finished_by_the_next(hub, client):
-    hub.fault = "stalled"
-    first = client.start(wanted())
-    wait_until(hub.downloads)
-    time.sleep(0.2)  # some bytes are on the disk, or nearly
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    assert "not in the cache" in client.fail(wanted(), HF_HUB_OFFLINE="1")
-    hub.fault = None
-    assert client.fetch(wanted()).read_bytes() == DATA
-
-
-def test_two_processes_at_once(hub, client):
-    hub.fault = "stalled"
-    both = [client.start(wanted()) for _ in range(2)]
-    wait_until(lambda: len(hub.requests) >= 3)  # both have asked, one of them is being served
-    hub.resume.set()
-    paths = {process.communicate(timeout=60)[0].strip() for process in both}
-    assert [process.returncode for process in both] == [0, 0]
-    assert len(paths) == 1
-    assert Path(paths.pop()).read_bytes() == DATA
-    assert [path.name for path in client.blobs()] == [DIGEST]
-    assert hub.downloads() == [None]
-
-
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def read_only(tmp_path):
-    """A cache that nobody may write to, and what to run clients with so that root may not."""
-    prefix: tuple[str, ...] = ()
-    if os.geteuid() == 0:
-        if not shutil.which("setpriv"):
-            pytest.skip("root, to whom permissions mean nothing, and no setpriv to change that")
-        prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    home = tmp_path / "home"
-    home.mkdir()
-
-    def protect(mode: int = 0o555) -> tuple[str, ...]:
-        for folder in (home, *(path for path in home.rglob("*") if path.is_dir())):
-            folder.chmod(mode)
-        return prefix
-
-    yield protect
-    protect(0o755)
-
-
-def test_a_read_only_cache_serves_what_it_has(client, read_only):
-    path = client.fetch(wanted())
-    assert client.fetch(wanted(), prefix=read_only()) == path
-
-
-def test_a_read_only_cache_without_the_file(client, read_only):
-    message = client.fail(wanted(), prefix=read_only())
-    assert f"{client.home}/hub: Permission denied" in message
-
-
-@pytest.mark.parametrize(
-    ("value", "repo", "revision"),
-    [
-        ("org/name", "org/name", "main"),
-        ("org/name@v1.0", "org/name", "v1.0"),
-        ("my-org/na.me_2@refs/pr/1", "my-org/na.me_2", "refs/pr/1"),
-    ],
-)
-def test_a_repository_of_ones_own(value, repo, revision, monkeypatch):
-    monkeypatch.setenv(REPO_VARIABLE, value)
-    monkeypatch.setattr(weights, "fetch_weights", lambda wanted: wanted)
-    for name in ("sriqa_clip", "sriqa_lite"):  # the second is bundled too
-        found = weights.find_weights(find_spec(name))
-        assert found == HubFile(repo, revision, f"{name}.safetensors", None)
-    local = Path("local.safetensors")
-    assert weights.find_weights(find_spec("sriqa_clip"), local) == local
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "name",
-        "org/",
-        "/name",
-        "a/b/c",
-        "org/name@",
-        "@v1",
-        "org/name@a@b",
-        "https://hf.co/a/b",
-        " ",
-    ],
-)
-def test_a_malformed_repository_is_quoted(value):
-    with pytest.raises(WeightsError) as caught:
-        file_in(value, NAME)
-    assert str(caught.value) == f"{REPO_VARIABLE}={value!r}: expected org/name or org/name@revision"
-
-
-def test_an_empty_variable_is_none(monkeypatch):
-    monkeypatch.setenv(REPO_VARIABLE, "")
-    spec = find_spec("sriqa_lite")
-    assert weights.find_weights(spec) == spec.bundled
 
 
 LOAD = """

@@ -136,7 +136,7 @@ def _header(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _check_score(metric: CalibratedMetric, path: Path) -> None:
-    """A gray image must have a score: finite weights can still overflow."""
+    """A picture must have a score: finite weights can still overflow."""
     import math
 
     import torch
@@ -144,9 +144,13 @@ def _check_score(metric: CalibratedMetric, path: Path) -> None:
     from ..errors import WeightsError
 
     size = metric.policy.size
-    score = metric(torch.full((1, 1, size, size), 0.5)).item()
+    ramp = torch.linspace(0, 1, size)
+    noise = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
+    picture = 0.8 * ramp * ramp[:, None] + 0.2 * noise  # flat, steep and rough places
+    with torch.inference_mode():
+        score = metric(picture.unsqueeze(0)).item()
     if not math.isfinite(score):
-        raise WeightsError(f"{path}: a gray image gets the score {score}; make the file anew")
+        raise WeightsError(f"{path}: a test picture gets the score {score}; make the file anew")
 
 
 def _print_table(found: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
+from ..files import sha256_of
 from ..hub import HubFile
 from ..registry import fetch_weights
 from .tensors import read_tensors
@@ -75,7 +76,11 @@ def _check(told: Mapping[str, Any], where: str) -> None:
 
 def read_encoder(wanted: HubFile) -> dict[str, Tensor]:
     """Fetch a CLIP and read its visual tower: float32, named as in the metric."""
-    found = read_tensors(fetch_weights(wanted), _THEIRS)
+    path = fetch_weights(wanted)
+    found = read_tensors(path, _THEIRS)
+    # An unchanged file is not hashed again; one that was put in its place meanwhile is.
+    if wanted.sha256 and sha256_of(path) != wanted.sha256:
+        raise WeightsError(f"{path}: was replaced while it was read; run this again")
     return {_OURS + name.removeprefix(_THEIRS): tensor for name, tensor in found.items()}
 
 

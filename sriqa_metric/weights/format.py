@@ -22,7 +22,7 @@ from ..metric import CalibratedMetric
 from ..registry import find_spec
 from .encoder import KEY as ENCODER_KEY
 from .encoder import encoder_file, is_encoder, read_encoder
-from .header import FORMAT_VERSION, KEY, checked
+from .header import FORMAT_VERSION, KEY, checked, require_regular
 from .tensors import parse_tensors
 
 
@@ -63,10 +63,11 @@ def read_file(path: Path, metric: str | None = None) -> WeightsFile:
         another metric; for a thin file also if the encoder cannot be had, or is not what it should
         be.
     """
+    require_regular(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, ValueError) as error:  # ValueError: a name with NUL in it
+        reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
     header, tensors = parse_tensors(data, path)
     description = checked(header.description(path), path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,6 +71,7 @@ def read_header(path: Path) -> Header:
     WeightsError
         If it cannot be read, or is no whole safetensors file.
     """
+    require_regular(path)
     try:
         with path.open("rb") as stream:
             header = parse_header(stream, path)
@@ -81,6 +84,21 @@ def read_header(path: Path) -> Header:
             f"{path}: not a whole safetensors file: {size} bytes, not {header.file_size}"
         )
     return header
+
+
+def require_regular(path: Path) -> None:
+    """Refuse what is there and no regular file: to open a FIFO would wait without end.
+
+    Raises
+    ------
+    WeightsError
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return  # to open it says why
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise WeightsError(f"{path}: is no regular file but a FIFO or device; give a weights file")
 
 
 def parse_header(stream: BinaryIO, path: Path) -> Header:

@@ -116,12 +116,25 @@ def find_device(device: str | torch.device) -> torch.device:
     """The device of that name; a `SriqaError` if there is none here."""
     try:
         chosen = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise SriqaError(f"unknown device {device!r}; use 'cpu' or 'cuda'") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise SriqaError(f"device {str(chosen)!r}: this torch sees no CUDA device; use 'cpu'")
-    if chosen.type == "mps" and not torch.backends.mps.is_available():
-        raise SriqaError(f"device {str(chosen)!r}: this torch sees no Apple GPU; use 'cpu'")
+    if chosen.type == "cuda":
+        there = torch.cuda.device_count()
+        if not torch.cuda.is_available() or not there:
+            raise SriqaError(f"device {str(chosen)!r}: this torch sees no CUDA device; use 'cpu'")
+        if chosen.index is not None and chosen.index >= there:
+            names = ", ".join(f"'cuda:{index}'" for index in range(there))
+            raise SriqaError(f"device {str(chosen)!r}: there is no such device, only {names}")
+        return chosen
+    if chosen.type == "meta":
+        raise SriqaError("device 'meta' computes nothing; use 'cpu' or 'cuda'")
+    try:
+        torch.ones(1, device=chosen).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+        raise SriqaError(
+            f"device {str(chosen)!r}: does not work here ({reason}); use 'cpu'"
+        ) from None
     return chosen
 
 

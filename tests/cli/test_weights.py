@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
 from safetensors import safe_open
@@ -19,7 +18,11 @@ from typer.testing import CliRunner
 from sriqa_metric.cli.weights import app
 from sriqa_metric.hub import HubFile
 from sriqa_metric.registry import CATALOG
+from tests.hub_server import Hub, Repo
+from tests.tiny_clip import client_at
 
+answers = pytest.mark.answers
+HUB = "Weights and the Hub"
 BUNDLED = CATALOG["sriqa_lite"].bundled
 DIGEST = hashlib.sha256(BUNDLED.read_bytes()).hexdigest()
 ID = f"sha256:{DIGEST[:12]}"
@@ -77,6 +80,11 @@ def test_show_tells_all_in_a_table():
     assert "span_clearreality 0.5" in rows["training_data.ranking"]
 
 
+@answers(
+    HUB,
+    "terminal codes in a weights file's description",
+    "shown as `?`",
+)
 def test_show_takes_files_of_other_versions_and_odd_headers(tmp_path):
     path = changed(tmp_path / "odd", format_version=99, sha256="mine", notes="\x1b[31mred\nline")
     rows = run("show", path).stdout.splitlines()
@@ -120,7 +128,7 @@ BAD = {
     "no score": (
         lambda t: t.update({"quality_model.scale": torch.full((1024,), 1e38)}),
         {},
-        "a gray image gets the score",
+        "a test picture gets the score",
     ),
     "integers": (lambda t: t.update(x=torch.ones(2).int()), {}, "not floating point"),
     "unknown metric": (lambda t: None, {"metric": "nope"}, "unknown metric 'nope'"),
@@ -131,6 +139,10 @@ BAD = {
 }
 
 
+@answers(HUB, "finite weights whose score overflows", "`verify`: error, exit status 1")
+@answers(
+    HUB, "`sriqa-weights verify`", "scores a test picture; a score that is not finite is refused"
+)
 @pytest.mark.parametrize("name", BAD)
 def test_bad_weights_are_exit_1_with_the_reason(name, tmp_path):
     change, description, message = BAD[name]
@@ -149,6 +161,11 @@ BROKEN = {
 }
 
 
+@answers(
+    HUB,
+    "a weights file that is empty, cut short, text or another program's",
+    "one line that names it; exit status 1 (`verify`) or 2",
+)
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_files_are_one_clear_error(name, tmp_path):
     path = tmp_path / "bad.safetensors"
@@ -160,6 +177,11 @@ def test_broken_files_are_one_clear_error(name, tmp_path):
         assert found.stderr.count("\n") == 1
 
 
+@answers(
+    HUB,
+    "a name that is neither metric nor file",
+    "error that lists the metrics",
+)
 @pytest.mark.parametrize("command", ["show", "verify", "path"])
 def test_what_is_neither_name_nor_file_lists_the_names(command, tmp_path):
     for source in ("sriqa_light", tmp_path):
@@ -171,6 +193,11 @@ def test_what_is_neither_name_nor_file_lists_the_names(command, tmp_path):
         )
 
 
+@answers(
+    HUB,
+    "a metric whose weights are not released",
+    "error with the ways out",
+)
 @pytest.mark.parametrize(("command", "status"), [("show", 2), ("verify", 1), ("path", 2)])
 def test_a_metric_without_weights_says_so(command, status):
     found = run(command, "sriqa_dbcnn")
@@ -178,13 +205,20 @@ def test_a_metric_without_weights_says_so(command, status):
     assert "sriqa_dbcnn: no weights are released" in found.stderr
 
 
+@answers(
+    HUB,
+    "released weights that are not those pinned",
+    "error: both SHA-256",
+)
 @pytest.mark.parametrize("right", [True, False])
-def test_released_weights_must_have_their_sha256(right, monkeypatch):
-    released = HubFile("org/name", "main", "x.safetensors", DIGEST if right else "0" * 64)
+def test_released_weights_must_have_their_sha256(right, monkeypatch, tmp_path):
+    name = "sriqa_lite.safetensors"
+    released = HubFile("org/name", "main", name, DIGEST if right else "0" * 64)
     spec = dataclasses.replace(CATALOG["sriqa_lite"], bundled=None, released=released)
     monkeypatch.setitem(CATALOG, "sriqa_lite", spec)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *a, **k: str(BUNDLED))
-    found = run("verify", "sriqa_lite")
+    with Hub({"org/name": Repo({name: BUNDLED.read_bytes()})}) as hub:
+        client_at(hub, tmp_path, monkeypatch)
+        found = run("verify", "sriqa_lite")
     if right:
         assert (found.exit_code, found.stdout) == (0, f"ok {ID}\n")
     else:

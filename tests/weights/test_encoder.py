@@ -21,13 +21,14 @@ from sriqa_metric.hub import HubFile
 from sriqa_metric.models import clip as clip_module
 from sriqa_metric.pyiqa_plugin import sriqa_metric_network
 from sriqa_metric.registry import find_spec
+from sriqa_metric.weights import encoder
 from sriqa_metric.weights.encoder import KEY, parse_encoder
 from sriqa_metric.weights.format import save_weights, weights_id
 from sriqa_metric.weights.header import read_description
 from sriqa_metric.weights.load import WeightsError, load_source
 from sriqa_metric.weights.tensors import check_tensors, read_tensors
+from tests.hub_client import Client
 from tests.hub_server import Hub
-from tests.test_hub import Client
 from tests.tiny_clip import (
     FILE,
     OURS,
@@ -135,6 +136,25 @@ def test_another_file_of_that_name_is_refused(hub, thin, tensors):
     serve(hub, wrong)
     hub.repos[REPO].tags = (told["revision"],)  # the commit of the right one
     with pytest.raises(WeightsError, match=f"SHA-256 is [0-9a-f]+, expected {told['sha256']}"):
+        sriqa.load("sriqa_clip", weights=thin)
+
+
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "an encoder file replaced while it is read",
+    "error; run it again",
+)
+def test_an_encoder_that_is_replaced_meanwhile_is_refused(thin, tensors, monkeypatch):
+    read = encoder.read_tensors
+
+    def replacing(path, prefix):
+        blob = path.resolve()
+        save_file(tensors | {"visual.proj": tensors["visual.proj"] + 1}, blob.with_name("new"))
+        blob.with_name("new").replace(blob)
+        return read(path, prefix)
+
+    monkeypatch.setattr(encoder, "read_tensors", replacing)
+    with pytest.raises(WeightsError, match="was replaced while it was read"):
         sriqa.load("sriqa_clip", weights=thin)
 
 

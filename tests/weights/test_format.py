@@ -15,6 +15,9 @@ from sriqa_metric.weights.format import read_file, save_weights, weights_id
 from tests.conftest import ROOT
 from tests.random_weights import random_metric, save_random
 
+answers = pytest.mark.answers
+HUB = "Weights and the Hub"
+
 
 def test_what_is_saved_is_read(tmp_path):
     metric = random_metric("sriqa_lite")
@@ -72,6 +75,11 @@ def test_weights_without_room_are_told_and_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@answers(
+    HUB,
+    "a weight beyond float16",
+    "error that names the tensor; nothing is written",
+)
 def test_values_beyond_float16_are_not_saved(tmp_path):
     metric = random_metric("sriqa_lite")
     with torch.no_grad():
@@ -82,6 +90,11 @@ def test_values_beyond_float16_are_not_saved(tmp_path):
     assert not path.exists()
 
 
+@answers(
+    HUB,
+    "a weights file replaced while it is loaded",
+    "tensors and weights id of one of the two, never mixed",
+)
 def test_a_file_that_is_replaced_meanwhile_never_mixes_two(tmp_path, monkeypatch):
     first, second = (
         save_random("sriqa_lite", folder, CropPolicy(number=number))

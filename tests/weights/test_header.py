@@ -11,6 +11,9 @@ from sriqa_metric.registry import find_spec
 from sriqa_metric.weights.header import read_description, read_header
 from sriqa_metric.weights.load import read_weights
 
+answers = pytest.mark.answers
+HUB = "Weights and the Hub"
+
 
 def head(text: bytes, length: int | None = None) -> bytes:
     return (len(text) if length is None else length).to_bytes(8, "little") + text
@@ -30,6 +33,11 @@ BAD = {
 }
 
 
+@answers(
+    HUB,
+    "a header nested 200,000 deep",
+    "error: not a whole safetensors file",
+)
 @pytest.mark.parametrize("name", BAD)
 def test_files_that_are_none_are_refused(tmp_path, name):
     path = tmp_path / "bad.safetensors"
@@ -42,6 +50,11 @@ def test_files_that_are_none_are_refused(tmp_path, name):
 KEYS = "format_version metric encoder crop_policy training_data license"  # all that must be there
 
 
+@answers(
+    HUB,
+    "a description nested 200,000 deep",
+    "error: not ours",
+)
 @pytest.mark.parametrize(
     "told",
     [

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from sriqa_metric.models.lite import LiteQualityModel
 from sriqa_metric.models.rectifier import Rectifier
 from sriqa_metric.registry import REPO_VARIABLE, find_spec
 from sriqa_metric.weights.format import read_file, save_weights
-from sriqa_metric.weights.load import WeightsError, read_weights
+from sriqa_metric.weights.header import read_header
+from sriqa_metric.weights.load import WeightsError, find_device, load_source, read_weights
 
+answers = pytest.mark.answers
+HUB = "Weights and the Hub"
 SPEC = find_spec("sriqa_lite")
 SOME = "rectifier.hidden.weight"
 
@@ -70,6 +74,14 @@ def put(name, value):
     return lambda tensors: tensors.__setitem__(name, value(tensors.get(name)))
 
 
+def told(names, rows):
+    """Cases, with their rows of the table where they have one."""
+    return [
+        pytest.param(name, marks=[answers(HUB, *rows[name])] if name in rows else [])
+        for name in names
+    ]
+
+
 HOSTILE = {
     "missing tensor": (
         lambda tensors: tensors.pop(SOME),
@@ -88,7 +100,48 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+# Case -> what the published table says: given, answer.
+TOLD_HOSTILE = {
+    "missing tensor": (
+        "a weights file that lacks a tensor",
+        "error that names the first",
+    ),
+    "extra tensor": (
+        "a weights file with an unknown tensor",
+        "error that names it",
+    ),
+    "wrong shape": (
+        "a tensor of another shape",
+        "error: its name and both shapes",
+    ),
+    "NaN": (
+        "NaN or infinity among the weights",
+        "error that names the tensor",
+    ),
+    "integers": (
+        "integers where weights should be",
+        "error: not floating point",
+    ),
+    "other metric": (
+        "weights of another metric",
+        "error: both names",
+    ),
+    "newer format": (
+        "a weights file of a newer format",
+        "error: update sriqa-metric",
+    ),
+    "bad policy": (
+        "a crop policy that makes no sense",
+        "error: what is expected",
+    ),
+    "no license": (
+        "a weights file without a licence",
+        "error: the description lacks it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", told(HOSTILE, TOLD_HOSTILE))
 def test_wrong_contents(name, good, tmp_path):
     change, description, message = HOSTILE[name]
     path = changed(good, tmp_path / "bad.safetensors", change, description)
@@ -133,7 +186,27 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+TOLD_BROKEN = {
+    "pickle": (
+        "a pickle as weights",
+        "error; nothing of it is run",
+    ),
+    "torch.save": (
+        "a torch.save file as weights",
+        "error; nothing of it is run",
+    ),
+    "huge header": (
+        "a header that claims a terabyte",
+        "error, before anything is read",
+    ),
+    "overlapping offsets": (
+        "tensors that share bytes of the file",
+        "error: not a whole safetensors file",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", told(BROKEN, TOLD_BROKEN))
 def test_broken_files(name, good, tmp_path):
     change, message = BROKEN[name]
     path = tmp_path / "sriqa_lite.safetensors"
@@ -189,5 +262,54 @@ def test_a_local_file_serves_a_metric_without_released_weights(tmp_path, picture
 def test_unknown_names_are_quoted():
     with pytest.raises(SriqaError, match="unknown metric 'sriqa_light'; known: sriqa_lite"):
         sriqa.load("sriqa_light")
-    with pytest.raises(SriqaError, match="unknown device 'gpu'"):
-        sriqa.load(device="gpu")
+
+
+@answers(HUB, "a FIFO, a device or `<(…)` as weights", "error, at once: no regular file")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs")
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero")):
+        for read in (lambda p: load_source(str(p)), lambda p: sriqa.load(weights=p), read_header):
+            with pytest.raises(WeightsError, match=f"{path}: is no regular file"):
+                read(path)
+
+
+@answers(HUB, "a file name with NUL in it", "error")
+def test_a_name_with_nul_is_an_error():
+    with pytest.raises(WeightsError, match="null"):
+        sriqa.load(weights="a\0b")
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        pytest.param(
+            "gpu",
+            "unknown device 'gpu'",
+            marks=answers(HUB, "a device that torch does not know", "error that quotes it"),
+        ),
+        pytest.param(
+            "mps",
+            "device 'mps': does not work here",
+            marks=[
+                answers(HUB, "a device that is not here (`mps`, `xpu`)", "error that says why"),
+                pytest.mark.skipif(torch.backends.mps.is_available(), reason="is here"),
+            ],
+        ),
+        ("meta", "device 'meta' computes nothing"),
+        ("", "unknown device ''"),
+        (3.5, "unknown device 3.5"),
+    ],
+)
+def test_devices_that_are_none(device, words):
+    with pytest.raises(SriqaError, match=words):
+        find_device(device)
+
+
+@answers(HUB, '`device="cuda:7"` where there are two', "error that lists `cuda:0`, `cuda:1`")
+def test_a_device_beyond_those_there_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert find_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(SriqaError, match="'cuda:7': there is no such device, only 'cuda:0', 'cu"):
+        find_device("cuda:7")

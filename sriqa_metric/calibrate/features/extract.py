@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +24,21 @@ if TYPE_CHECKING:
 
 
 def image_codes(
-    metric: CalibratedMetric, images: Sequence[ImageLike], policy: CropPolicy
+    metric: CalibratedMetric,
+    images: Iterable[ImageLike],
+    policy: CropPolicy,
+    number: int | None = None,
 ) -> Tensor:
     """Codes of images averaged over their test crops.
 
     Parameters
     ----------
     metric : CalibratedMetric
-    images : sequence of n files or images
+    images : iterable of n files or images
+        Taken as they are needed; a few are held at a time.
     policy : CropPolicy
+    number : int, optional
+        n, where `images` has no length.
 
     Returns
     -------
@@ -44,7 +50,7 @@ def image_codes(
         For the first file that cannot be read.
     """
     codes = []
-    for code in code_stream(metric, tracked(images, "features"), policy):
+    for code in code_stream(metric, tracked(images, "features", number), policy):
         if isinstance(code, SriqaError):
             raise code
         codes.append(code.cpu())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SriqaError, WeightsError
-from ...hub import HubFile
+from ...hub import CALLER, HubFile
 from ...weights.format import read_file
 from ...weights.load import load_source
 from .card import make_card, make_manifest, size_and_hash
@@ -100,7 +100,7 @@ def publish(release: Release, private: bool = False, tag: str | None = None) -> 
             f"{release.repo}: no token to publish with; set HF_TOKEN to one that may write"
         )
     with _told(release.repo):
-        api = HfApi()
+        api = HfApi(**CALLER)
         # Not asked for means what the organisation does by default, which may be private too.
         asked: dict[str, Any] = {"private": True} if private else {}
         api.create_repo(release.repo, exist_ok=True, **asked)

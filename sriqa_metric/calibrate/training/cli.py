@@ -161,6 +161,8 @@ def features(
 
 
 def _print_figures(figures: dict[str, dict[str, float]], output: Path) -> None:
+    if not figures:
+        return  # of several processes, the first tells them
     for remark in json.loads((output / "report.json").read_text(encoding="utf-8"))["notes"]:
         note(remark)
     for variant, found in figures.items():

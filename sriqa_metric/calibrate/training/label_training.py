@@ -115,12 +115,32 @@ def train_on_labels(
 
 def first_process() -> bool:
     """Whether this process writes the files: the only one, or the first that a launcher started."""
-    return os.environ.get("RANK", "0") == "0"
+    return _launched()[0] == 0
+
+
+def _launched() -> tuple[int, int]:
+    """Which of how many processes this is, as a launcher says in the environment."""
+    given = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
+    if not any(given.values()):
+        return 0, 1
+    try:
+        rank, processes = (int(value or "") for value in given.values())
+        if not 0 <= rank < processes:
+            raise ValueError
+    except ValueError:
+        told = ", ".join(
+            f"{name}={value}" if value else f"no {name}" for name, value in given.items()
+        )
+        raise SriqaError(
+            f"the environment has {told}, as no launcher sets them; unset both, or start it with "
+            "accelerate launch"
+        ) from None
+    return rank, processes
 
 
 def _accelerator(device: torch.device) -> Accelerator | None:
     """What ties this process to the others that a launcher started; None if it is the only one."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = _launched()[1]
     if processes == 1:
         return None
     try:
@@ -130,7 +150,21 @@ def _accelerator(device: torch.device) -> Accelerator | None:
             f"started as one of {processes} processes, which needs accelerate; "
             "pip install 'sriqa-metric[distributed]', or start it without a launcher"
         ) from None
-    return Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+    try:
+        team = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+        found = team.num_processes
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SriqaError(
+            f"started as one of {processes} processes, which do not find each other ({reason}); "
+            "start it with accelerate launch, or without a launcher"
+        ) from None
+    if found != processes:
+        raise SriqaError(
+            f"WORLD_SIZE is {processes}, but accelerate sees {found} processes; start it with "
+            "accelerate launch, or without a launcher"
+        )
+    return team
 
 
 def _check(sources: Sources, validation: Sources, config: LabelsConfig) -> None:

@@ -25,6 +25,7 @@ from ..data.splits import Data, read_data, record
 from ..features.extract import image_codes
 from ..features.store import FeatureStore
 from .crop_batches import Sources
+from .inputs import run_inputs
 from .label_training import first_process, train_on_labels
 from .pretrained import imagenet_encoder, openai_clip
 from .report import write_run_report
@@ -58,7 +59,8 @@ def train_quality_model(
     if config.labels.draws and not first_process():
         raise SriqaError("labels.draws trains on cached codes in one process, without a launcher")
     # Of several processes that a launcher started, the first writes the files.
-    own = RunFolder(output, config.to_dict()) if first_process() else nullcontext()
+    first = first_process()
+    own = RunFolder(output, config.to_dict(), run_inputs(config, data)) if first else nullcontext()
     with own as folder:
         model = initial_model(config, data, device)
         cast(nn.Module, model).requires_grad_(False).to(device)

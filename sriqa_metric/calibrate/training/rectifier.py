@@ -20,34 +20,7 @@ from ...models.rectifier import Rectifier
 from ..config import RectifierConfig
 from .losses import certain_losses, group_loss, labelled_loss, levels_of
 from .run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class StageTwoData:
-    """Codes that a rectifier is trained on: float32, on the CPU; they may be mapped from files.
-
-    Where there are several codes of an image, the first is of its test crops and the K others are
-    of random draws of crops.
-
-    Parameters
-    ----------
-    results : Tensor, (N, n, 1 + K, C)
-        Codes of N methods on n contents.
-    mu : Tensor, (N,)
-        Global ranking.
-    held_out : Tensor, (N, k, C)
-        Codes of the test crops on contents that are not trained on.
-    labelled : tuple of (Tensor, Tensor), (m, 1 + K, C) and (m,)
-        Of each labelled set the codes and the MOS, higher is better.
-    ladders : Tensor, (l, VERSIONS, C), optional
-        Codes of certain orders, see `distortions.certain_order`.
-    """
-
-    results: Tensor
-    mu: Tensor
-    held_out: Tensor
-    labelled: tuple[tuple[Tensor, Tensor], ...] = ()
-    ladders: Tensor | None = None
+from .stage_two_data import StageTwoData, places, require_usable
 
 
 def train_rectifier(
@@ -88,7 +61,7 @@ def train_rectifier(
         For settings out of range, for codes, losses or gradients that are not finite (step, part
         and contents are named), and if the GPU's memory does not suffice.
     """
-    _check(data)
+    require_usable(data)
     device = next(rectifier.parameters()).device
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -214,7 +187,7 @@ class _Training:
         found = dict(zip(losses, values, strict=True))
         for name, value in (*found.items(), ("gradient", slope)):
             if not math.isfinite(value):
-                where = f"{'' if name == 'gradient' else 'loss of '}{_listed(name, items[name])}"
+                where = f"{'' if name == 'gradient' else 'loss of '}{places(name, items[name])}"
                 raise SriqaError(
                     f"{self.stage}: step {number}: {where} is {value}; "
                     "lower rectifier.lr, or look for codes that are very large"
@@ -277,7 +250,7 @@ class _Training:
         finite = codes.isfinite().all(-1)
         if not finite.all():
             raise SriqaError(
-                f"{self.stage}: {when}codes of {_listed(name, items[~finite])} are not finite; "
+                f"{self.stage}: {when}codes of {places(name, items[~finite])} are not finite; "
                 "cache them anew or leave these images out"
             )
 
@@ -298,27 +271,6 @@ def _dropout_generators(device: torch.device) -> list[torch.Generator]:
     if device.type != "cuda":
         return [torch.default_generator]
     return [torch.default_generator, torch.cuda.default_generators[device.index]]
-
-
-def _listed(name: str, items: Tensor) -> str:
-    """A part and the indices in it, as in 'group (contents 0, 3)'."""
-    kind = "images" if name.startswith("set") else "ladders" if name == "ladders" else "contents"
-    return f"{name} ({kind} {', '.join(map(str, items.unique().tolist()))})"
-
-
-def _check(data: StageTwoData) -> None:
-    for index, (codes, mos) in enumerate(data.labelled):
-        if len(codes) < 2 or len(codes) != len(mos):
-            raise SriqaError(
-                f"labelled set {index + 1} has {len(codes)} images and {len(mos)} labels; "
-                "there must be as many labels as images, two or more"
-            )
-        # The sign of NaN is 0: it would count as a tie.
-        if not mos.isfinite().all():
-            images = _listed(f"set {index + 1}", (~mos.isfinite()).nonzero())
-            raise SriqaError(f"labels of {images} are not finite")
-    if not data.mu.isfinite().all():
-        raise SriqaError(f"the global ranking {data.mu.tolist()} is not finite")
 
 
 def _halved(data: StageTwoData, config: RectifierConfig) -> str:

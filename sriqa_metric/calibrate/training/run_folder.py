@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
+import io
 import json
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from ...errors import SriqaError
-from ...files import replaced, sweep, write_text
-from ...weights.checkpoints import read_checkpoint
+from ...files import listed, sweep, write_text
+from .checkpoint_files import resumable, write_checkpoint
 
 _PACKAGES = ("sriqa-metric", "torch", "numpy", "pillow", "timm", "open_clip_torch", "safetensors")
 _COLUMNS = ("seconds", "stage", "step", "loss", "value")
@@ -26,8 +26,8 @@ _COLUMNS = ("seconds", "stage", "step", "loss", "value")
 class RunFolder:
     """A folder that one process at a time writes a run into; use it with `with`.
 
-    `config.json` holds the settings, `versions.json` the packages, `log.csv` every loss,
-    `<stage>.checkpoint` what a stage goes on from after a kill.
+    `config.json` holds the settings, `inputs.json` what identifies each input, `versions.json` the
+    packages, `log.csv` every loss, `<stage>.checkpoint` what a stage goes on from after a kill.
 
     Parameters
     ----------
@@ -35,19 +35,25 @@ class RunFolder:
         New, empty, or the folder of a stopped run with the same settings.
     settings : dict
         Plain JSON values.
+    inputs : mapping
+        Name of each input -> what changes with it; see `inputs.run_inputs`.
 
     Raises
     ------
     SriqaError
-        If the folder holds something else, a run with other settings or one that is finished, or
-        if another process is at work in it.
+        If the folder holds something else, a run with other settings or inputs or one that is
+        finished, or if another process is at work in it.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], inputs: Mapping[str, str] | None = None
+    ) -> None:
         self.path = path
         text = json.dumps(settings, indent=1) + "\n"
         stored = path / "config.json"
-        if stored.exists() and stored.read_text(encoding="utf-8") != text:
+        if path.exists() and not path.is_dir():
+            raise SriqaError(f"{path}: is no folder; give the run a new one")
+        if stored.exists() and _read(stored, "give the run a new folder") != text:
             raise SriqaError(f"{path}: holds a run with other settings; give this one a new folder")
         strange = path.exists() and not stored.exists() and any(_visible(path))
         if (path / "report.json").exists():
@@ -65,6 +71,11 @@ class RunFolder:
             raise SriqaError(f"{path}: another run is at work in this folder") from None
         sweep(path)
         write_text(stored, text)
+        try:
+            _require_same(path / "inputs.json", inputs or {})
+        except SriqaError:
+            self._lock.release()
+            raise
         write_text(path / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         self._start = time.monotonic()
 
@@ -93,18 +104,23 @@ class RunFolder:
 
     def save(self, stage: str, step: int, state: dict[str, Any]) -> None:
         """Keep what `stage` needs to go on after `step`: tensors and plain values."""
-        with replaced(self._checkpoint(stage)) as partial:
-            torch.save({"step": step, "state": state}, partial)
+        write_checkpoint(self._checkpoint(stage), step, state)
 
     def resume(self, stage: str) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the stage's last checkpoint; lines logged after it are taken back."""
+        """Step and state of the stage's last checkpoint; lines logged after it are taken back.
+
+        Raises
+        ------
+        SriqaError
+            If the checkpoint or the log is damaged.
+        """
         path = self._checkpoint(stage)
         if not path.exists():
             self._forget(stage, -1)
             return None
-        kept = read_checkpoint(path)
-        self._forget(stage, kept["step"])
-        return kept["step"], kept["state"]
+        step, state = resumable(path)
+        self._forget(stage, step)
+        return step, state
 
     def _checkpoint(self, stage: str) -> Path:
         return self.path / f"{stage}.checkpoint"
@@ -113,11 +129,50 @@ class RunFolder:
         file = self.path / "log.csv"
         if not file.exists():
             return
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.reader(stream) if len(row) == len(_COLUMNS)]
+        text = _read(file, "delete it, the run goes on without its past losses")
+        rows = [row for row in csv.reader(text.splitlines()) if len(row) == len(_COLUMNS)]
         kept = [r for r in rows[1:] if r[1] != stage or (r[2].isdigit() and int(r[2]) <= after)]
-        lines = [",".join(row) for row in (list(_COLUMNS), *kept)]
-        write_text(file, "\r\n".join(lines) + "\r\n")
+        lines = io.StringIO()
+        csv.writer(lines).writerows([_COLUMNS, *kept])
+        write_text(file, lines.getvalue())
+
+
+def _require_same(file: Path, inputs: Mapping[str, str]) -> None:
+    """Refuse inputs that are not those the run was started with; of a new run, keep them."""
+    way_out = "put back what was there, or give the run a new folder"
+    if not file.exists():
+        write_text(file, json.dumps(dict(inputs), indent=1) + "\n")
+        return
+    try:
+        before = json.loads(_read(file, way_out))
+    except (ValueError, RecursionError):
+        before = None
+    if not isinstance(before, dict):
+        raise SriqaError(f"{file}: is damaged, it does not list inputs; give the run a new folder")
+    changed = [name for name in inputs if name in before and before[name] != inputs[name]]
+    added = [name for name in inputs if name not in before]
+    gone = [name for name in before if name not in inputs]
+    told = [
+        f"{what}: {listed(names)}"
+        for what, names in (("changed", changed), ("new", added), ("missing", gone))
+        if names
+    ]
+    if told:
+        raise SriqaError(
+            f"{file.parent}: inputs are not those that the run was started with: "
+            f"{'; '.join(told)}; {way_out}"
+        )
+
+
+def _read(file: Path, way_out: str) -> str:
+    """The text of a file of the run."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SriqaError(f"{file}: is damaged, it is no UTF-8 text; {way_out}") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise SriqaError(f"{file}: cannot be read: {reason}; {way_out}") from None
 
 
 def _visible(path: Path) -> Iterable[Path]:

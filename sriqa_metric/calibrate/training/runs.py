@@ -18,9 +18,11 @@ from ..config import RunConfig
 from ..data.splits import Data, read_data, record
 from ..features.store import FeatureStore
 from .code_batches import order_codes
-from .rectifier import StageTwoData, train_rectifier
+from .inputs import run_inputs
+from .rectifier import train_rectifier
 from .report import write_run_report
 from .run_folder import RunFolder
+from .stage_two_data import StageTwoData
 from .validation import HeldOut, label_figures
 
 _LADDERS = 500  # of photos, and as many of SR results
@@ -50,7 +52,8 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
     """
     metric = base_metric(config, device)
     data = read_data(config)
-    with RunFolder(output, config.to_dict()) as folder:
+    inputs = run_inputs(config, data, metric.weights_id)
+    with RunFolder(output, config.to_dict(), inputs) as folder:
         store = feature_store(
             config, metric, Path(config.data.features or folder.path / "features")
         )

@@ -56,12 +56,15 @@ class HeldOut:
             )
         results = [held.paths[m, c] for c in held.contents for m in held.methods][:_SR_LADDERS]
         self.ladders["severity_sr"] = ladder_codes(metric, results, _LEVELS, on_sr=True, seed=seed)
-        compressed = [
+        # One at a time: all of them together can be more than the memory holds.
+        compressed = (
             recompressed(pixels(path), "WEBP", _TRACE_QUALITY)
             for method in held.methods
             for path in held.images(method)
-        ]
-        self.traced = image_codes(metric, compressed, metric.policy).view_as(self.results)
+        )
+        number = len(held.methods) * len(held.contents)
+        traced = image_codes(metric, compressed, metric.policy, number)
+        self.traced = traced.view_as(self.results)
 
     def figures(self, metric: CalibratedMetric) -> dict[str, float]:
         """Agreement with the ranking and with certain orders.

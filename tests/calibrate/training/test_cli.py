@@ -117,3 +117,18 @@ def test_options_keep_contents_and_methods_out(incomplete, tmp_path):
         *(*sets, *KEPT_OUT, "--exclude", tmp_path / "test"),
     )
     assert ": 6 images, 6 new, " in cached.stdout
+
+
+@pytest.mark.answers(
+    "Training runs",
+    "`RANK=1` left over in the environment",
+    "error, exit status 2; nothing written",
+)
+def test_half_a_launcher_is_told(made_data, tmp_path, monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("RANK", "1")
+    given = settings(made_data, f'data.labelled=["mos={made_data / "rated"}"]')
+    found = run_cli("train-quality-model", "sriqa_lite", "-o", tmp_path / "run", *given)
+    assert found.exit_code == 2
+    assert "the environment has RANK=1, no WORLD_SIZE" in found.stderr
+    assert not list((tmp_path / "run").iterdir())

@@ -1,5 +1,6 @@
 """What a step of stage 1 is made of."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.data.sr_results import pixels
+from sriqa_metric.calibrate.training import crop_batches
 from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources, random_crops
 from sriqa_metric.crops import CropPolicy, enlarged_size, read_crops
 from sriqa_metric.errors import SriqaError
@@ -113,3 +115,27 @@ def test_results_of_a_content_that_differ_in_size_are_named(tmp_path):
     paths = [planted(tmp_path, f"m{side}", 2, side).paths[0] for side in (230, 240)]
     with pytest.raises(SriqaError, match=r"240x240 pixels, but .*m230.*has 230x230"):
         random_crops(paths, 1, 224, np.random.default_rng(0))
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "stage 1 on thousands of large images",
+    "images are read as a step needs them; two in memory, and the crops of a step",
+)
+def test_whole_images_are_not_kept(sets, monkeypatch):
+    alive, most = weakref.WeakValueDictionary(), []
+
+    def counted(path):
+        image = pixels(path)
+        alive[id(image)] = image
+        most.append(len(alive))
+        return image
+
+    monkeypatch.setattr(crop_batches, "pixels", counted)
+    batches = CropBatches(Sources(tuple(sets)), replace(SMALL, batch=4), 0, 224)
+    steps = 0
+    for _ in batches.stream(range(1, 7), workers=1):
+        steps += 1
+    assert steps == 6
+    assert len(most) == 6 * 8
+    assert max(most) <= 2

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.models.rectifier import Rectifier
 
 pytestmark = pytest.mark.gpu

@@ -24,6 +24,8 @@ from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
 from tests.calibrate.planted import SMALL, planted, tiny
 
+answers = pytest.mark.answers
+RUNS = "Training runs"
 CONFIG = replace(SMALL, epochs=4, batch=2, crops=1, period=3)
 
 
@@ -52,6 +54,11 @@ def lines_of(path):
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
+@answers(
+    RUNS,
+    "stage 1 killed at any moment",
+    "ends at the same weights and log as without the kill",
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork server")
 def test_a_training_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
     # A server that has imported everything once forks the processes.

@@ -16,10 +16,13 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.config import RectifierConfig
-from sriqa_metric.calibrate.training.rectifier import StageTwoData, train_rectifier
+from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
+from sriqa_metric.calibrate.training.stage_two_data import StageTwoData
 from sriqa_metric.models.rectifier import Rectifier
 
+answers = pytest.mark.answers
+RUNS = "Training runs"
 WIDTH = 8
 WANTED_KILLS = 3
 
@@ -94,6 +97,11 @@ def log(folder: Path) -> list[list[str]]:
         return [row[1:] for row in csv.reader(stream)]
 
 
+@answers(
+    RUNS,
+    "a training of the rectifier killed at any moment",
+    "ends at the same bits as without the kill",
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_killed_training_ends_at_the_same_bits(tmp_path):
     words = [sys.executable, __file__, str(tmp_path)]

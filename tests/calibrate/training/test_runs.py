@@ -19,6 +19,8 @@ from sriqa_metric.errors import SriqaError
 from sriqa_metric.images import as_float, to_tensor
 from sriqa_metric.weights.format import read_file
 
+answers = pytest.mark.answers
+RUNS = "Training runs"
 CPU = torch.device("cpu")
 SMALL = [
     "validation.contents=2",
@@ -123,6 +125,11 @@ def test_too_few_held_out_are_told_in_words_and_not_as_a_correlation(run):
     assert "srcc" not in report["figures"]["calibrated"]
 
 
+@answers(
+    RUNS,
+    "a folder with a finished run",
+    "error: give a new folder",
+)
 def test_a_finished_run_is_not_overwritten(run, stage_two, tmp_path):
     with pytest.raises(SriqaError, match="a run that is finished; give this one a new folder"):
         train(stage_two, run, CPU)
@@ -147,6 +154,19 @@ def test_a_stopped_stage_two_goes_on_to_the_same_weights(run, stage_two, tmp_pat
     assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
 
 
+def test_runs_do_not_go_on_with_other_inputs(run, quality, stage_two, settings, tmp_path):
+    one = load_config("sriqa_lite", settings)
+    for whole, config, begin in ((quality, one, train_quality_model), (run, stage_two, train)):
+        stopped = tmp_path / whole.name
+        stopped.mkdir()
+        shutil.copy(whole / "config.json", stopped)
+        inputs = json.loads((whole / "inputs.json").read_text())
+        name = next(name for name in inputs if name.endswith("ranking.csv"))
+        (stopped / "inputs.json").write_text(json.dumps(inputs | {name: "0" * 64}))
+        with pytest.raises(SriqaError, match=f"changed: {name}; put back"):
+            begin(config, stopped, CPU)
+
+
 def test_a_metric_is_adapted_to_other_methods_without_photos(made_data, tmp_path):
     config = adapted("sriqa_lite", made_data / "sr", made_data / "sr" / "ranking.csv", None)
     assert config.rectifier.epochs == 300  # one group of five contents an epoch
@@ -158,6 +178,11 @@ def test_a_metric_is_adapted_to_other_methods_without_photos(made_data, tmp_path
     assert (tmp_path / "run" / "weights.safetensors").exists()
 
 
+@answers(
+    RUNS,
+    "a base that is no metric and no weights file",
+    "error that quotes it",
+)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -175,6 +200,11 @@ def test_bases_that_cannot_be_are_told(overrides, message, settings, tmp_path):
         train(load_config("sriqa_lite", [*settings, *overrides]), tmp_path / "run", CPU)
 
 
+@answers(
+    RUNS,
+    "stage 1 without labelled images",
+    "error: set data.labelled",
+)
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
