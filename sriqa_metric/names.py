@@ -37,7 +37,9 @@ def one_line(text: str) -> str:
 
 def markdown(text: str) -> str:
     """A text as Markdown has to have it to show it, on one line."""
-    escaped = re.sub(r"([\\`*_\[\]<>|#&~$])", r"\\\1", one_line(text))
+    # Inside a word an underscore is one.
+    marks = r"([\\`*\[\]<>|#&~$]|(?<![^\W_])_|_(?![^\W_]))"
+    escaped = re.sub(marks, r"\\\1", one_line(text))
     return re.sub(r"^([-+=]+(?=\s|$)|\d+(?=[.)](\s|$)))", _no_list, escaped)
 
 

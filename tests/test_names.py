@@ -52,8 +52,9 @@ def test_one_line():
 )
 def test_markdown_shows_markup():
     assert markdown("a|b `c` <script> *x* $y$\n# z") == (r"a\|b \`c\` \<script\> \*x\* \$y\$ \# z")
-    for text in ("0.12", "-1", "a-b"):
+    for text in ("0.12", "-1", "a-b", "sriqa_lite"):
         assert markdown(text) == text
+    assert markdown("_x_ a__b") == r"\_x\_ a\_\_b"
     marked = {"- x": r"\- x", "+": r"\+", "---": r"\---", "12. z": r"12\. z"}
     assert {text: markdown(text) for text in marked} == marked
 
