@@ -78,7 +78,7 @@ def serve(
 def _run(study: Study, host: str, port: int, names: Sequence[str]) -> None:
     import uvicorn
 
-    from .connections import Connection
+    from .connections import connection_class
 
     with _listen(host, port) as listener:
         port = listener.getsockname()[1]
@@ -89,7 +89,7 @@ def _run(study: Study, host: str, port: int, names: Sequence[str]) -> None:
             _say(f"anyone who can reach {host} can take part; votes travel unencrypted")
         config = uvicorn.Config(
             create_app(study, host, names),
-            http=Connection,
+            http=connection_class(),
             log_level="warning",
             access_log=False,
             server_header=False,
