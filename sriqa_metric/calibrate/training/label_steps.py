@@ -214,11 +214,12 @@ class LabelTraining:
         counts = [len(rows) for rows in batch.rows]
         sizes = [len(sr.methods) * size * number for sr, size, number in self.batches.groups]
         parts = scores.split([*counts, *sizes])
+        rated, results = parts[: len(counts)], parts[len(counts) :]
         losses = [
             labelled_loss(part, mos[rows], config.soft)
-            for part, mos, rows in zip(parts, self.mos, batch.rows, strict=False)
+            for part, mos, rows in zip(rated, self.mos, batch.rows, strict=True)
         ]
-        ranked = zip(parts[len(counts) :], self.batches.groups, self.mu, strict=True)
+        ranked = zip(results, self.batches.groups, self.mu, strict=True)
         for place, (part, (_, size, _), mu) in enumerate(ranked, 1):
             groups = part.view(-1, size, len(mu)).transpose(1, 2)
             names.append("group" if place == 1 else f"group {place}")
