@@ -90,8 +90,10 @@ class LiteEncoder(nn.Module):
 class LiteQualityModel(nn.Module):
     """Stage statistics, standardised, and a two-layer head that reads a quality from them.
 
-    The head gives probabilities of five levels, 1 (bad) to 5 (excellent); the quality is their
-    mean, Σ c·p(c), as of the paper's CLIP model.
+    The head gives probabilities of five levels, 1 (bad) to 5 (excellent), with the mean Σ c·p(c),
+    as of the paper's CLIP model. Learnt from pairs, it orders images and leaves the level free. The
+    quality is that mean q on the scale of people's ratings, 1 + 4·σ(a + b·logit((q − 1)/4)) with
+    `rating` (a, b), b > 0: a map from [1, 5] to itself that changes no order.
     """
 
     feature_dim = LiteEncoder.width
@@ -99,12 +101,14 @@ class LiteQualityModel(nn.Module):
 
     centre: Tensor
     scale: Tensor
+    rating: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = LiteEncoder()
         self.register_buffer("centre", torch.zeros(self.feature_dim))
         self.register_buffer("scale", torch.ones(self.feature_dim))
+        self.register_buffer("rating", torch.tensor([0.0, 1.0]))
         self.hidden = nn.Linear(self.feature_dim, _HIDDEN)
         self.out = nn.Linear(_HIDDEN, _LEVELS)
 
@@ -115,5 +119,8 @@ class LiteQualityModel(nn.Module):
     def read(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Statistics averaged over crops (N, 1024) -> quality (N,) in [1, 5], and themselves."""
         hidden = F.dropout(F.relu(self.hidden(codes)), _DROPOUT, self.training)
-        levels = torch.arange(1, _LEVELS + 1, dtype=codes.dtype, device=codes.device)
-        return self.out(hidden).softmax(-1) @ levels, codes
+        levels = torch.linspace(0, 1, _LEVELS, dtype=codes.dtype, device=codes.device)
+        offset, slope = self.rating
+        # Away from the ends, where slopes would not be finite.
+        logit = torch.logit(self.out(hidden).softmax(-1) @ levels, eps=1e-6)
+        return 1 + (_LEVELS - 1) * torch.sigmoid(offset + slope * logit), codes

@@ -53,3 +53,39 @@ def test_score_of_an_image_reads_the_mean_of_its_crops():
         quality, features = model.read(codes.mean(0, keepdim=True))
     assert quality.shape == (1,)
     assert torch.equal(features, codes.mean(0, keepdim=True))
+
+
+@pytest.fixture
+def head() -> LiteQualityModel:
+    model = LiteQualityModel().double().eval()
+    torch.nn.init.normal_(model.out.weight, std=2)
+    return model
+
+
+def test_quality_is_the_mean_of_five_levels_where_no_ratings_say_otherwise(head):
+    codes = torch.randn(50, 1024, dtype=torch.float64)
+    quality, _ = head.read(codes)
+    logits = head.out(torch.relu(head.hidden(codes)))
+    levels = (logits.softmax(-1) * torch.arange(1.0, 6)).sum(-1)
+    assert torch.allclose(quality, levels, atol=1e-9)
+
+
+def test_the_scale_of_ratings_changes_no_order(head):
+    codes = torch.randn(200, 1024, dtype=torch.float64)
+    before, _ = head.read(codes)
+    head.rating.copy_(torch.tensor([0.7, 0.9]))
+    after, _ = head.read(codes)
+    assert torch.equal(before.argsort(), after.argsort())
+    assert 1 <= after.min() < after.max() <= 5
+    expected = 1 + 4 * torch.special.expit(0.7 + 0.9 * torch.log((before - 1) / (5 - before)))
+    assert torch.allclose(after, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_an_image_at_the_end_of_the_scale_has_a_finite_gradient(head, level):
+    head.out.bias.data[level] = 1e4
+    codes = torch.randn(2, 1024, dtype=torch.float64, requires_grad=True)
+    quality, _ = head.read(codes)
+    quality.sum().backward()
+    assert codes.grad.isfinite().all()
+    assert quality.tolist() == pytest.approx([1 + level] * 2, abs=1e-5)

@@ -21,6 +21,7 @@ from ...crops import CropPolicy
 from ...errors import SriqaError
 from ...metric import CalibratedMetric
 from ...models import QualityModel
+from ...models.lite import LiteQualityModel
 from ...scoring import score_all
 from ..config import LabelsConfig
 from ..features.extract import as_crops
@@ -28,6 +29,7 @@ from ..statistics import image_pairs_right, srcc
 from .code_batches import CodeBatches
 from .crop_batches import Batch, CropBatches, Sources
 from .losses import certain_losses, group_loss, labelled_loss, levels_of
+from .rating_scale import fit_rating_scale
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -232,13 +234,15 @@ class LabelTraining:
 
     def validate(self, held: Sources) -> dict[str, float]:
         """SRCC on every labelled set, 0 where all scores are equal, and the share of image pairs
-        in the ranking's order where groups are trained on; their mean keeps the best state.
+        in the ranking's order where groups are trained on; their mean keeps the best state, of
+        `sriqa_lite` with soft labels on the scale of these ratings.
         """
         judged = copy.deepcopy(self.average or self.model)
         metric = CalibratedMetric(self.stage, cast(QualityModel, judged), None, POLICY)
-        found = {}
+        found, rated = {}, []
         for labelled in held.labelled:
-            value = srcc(self._scores(metric, labelled.paths), labelled.mos)
+            rated.append(self._scores(metric, labelled.paths))
+            value = srcc(rated[-1], labelled.mos)
             found[f"{labelled.name} srcc"] = 0.0 if math.isnan(value) else value
         if self.mu and held.sr is not None:
             sr = held.sr
@@ -246,6 +250,10 @@ class LabelTraining:
             found["image pairs"] = image_pairs_right(scores.reshape(len(sr.methods), -1), sr.mu)
         mean = sum(found.values()) / len(found)
         if mean > self.best:
+            if self.config.soft and isinstance(judged, LiteQualityModel):
+                levels = [levels_of(torch.as_tensor(one.mos)).numpy() for one in held.labelled]
+                scale = fit_rating_scale(np.concatenate(rated), np.concatenate(levels))
+                judged.rating.copy_(torch.tensor(scale))
             self.best, self.best_state = mean, judged.state_dict()
         return found | {"validation": mean}
 

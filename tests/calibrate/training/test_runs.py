@@ -3,12 +3,15 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
+from sriqa_metric.calibrate.data.mos_sets import read_labelled
 from sriqa_metric.calibrate.data.sr_results import pixels
 from sriqa_metric.calibrate.pipelines import adapted
 from sriqa_metric.calibrate.training.pretrained import imagenet_encoder
@@ -93,6 +96,21 @@ def test_statistics_are_standardised_on_the_rated_images_and_the_finest_count_do
     scale[:160] *= 2
     assert torch.allclose(model.centre, found.mean(0), atol=1e-3, rtol=2e-3)
     assert torch.allclose(model.scale, scale, rtol=1e-2)
+
+
+def test_scores_lie_on_the_scale_of_the_rated_images_that_were_held_out(quality, made_data):
+    metric = sriqa.load("sriqa_lite", weights=quality / "weights.safetensors")
+    rows = list(csv.DictReader((quality / "splits-rated.csv").open()))
+    held = [row["path"] for row in rows if row["split"] == "validation"]
+    mos = read_labelled("mos", made_data / "rated")
+    of = {path.name: value for path, value in zip(mos.paths, mos.mos, strict=True)}
+    values = np.array([of[Path(path).name] for path in held])
+    levels = 1 + 4 * (values - values.min()) / np.ptp(values)
+    scores = np.array(metric.score([made_data / "rated" / Path(path).name for path in held]))
+    metric.quality_model.rating.copy_(torch.tensor([0.0, 1.0]))
+    before = np.array(metric.score([made_data / "rated" / Path(path).name for path in held]))
+    assert np.array_equal(scores.argsort(), before.argsort())
+    assert np.square(scores - levels).mean() < np.square(before - levels).mean()
 
 
 def test_stage_two_leaves_weights_that_score(run, quality, picture):
