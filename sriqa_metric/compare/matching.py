@@ -44,6 +44,12 @@ class Results:
     unmatched : tuple of Unmatched
     files : tuple of str
         All that were found, also of contents that some method lacks.
+    data_set : str
+        Where the contents are from; empty where there is but one data set without a name.
+    references : tuple of str
+        [content] -> the ground truth's file; empty without ground truth.
+    clips : tuple of str
+        [content] -> the clip that it is a frame of; empty where contents are single images.
     """
 
     methods: tuple[str, ...]
@@ -51,6 +57,9 @@ class Results:
     paths: tuple[tuple[str, ...], ...]
     unmatched: tuple[Unmatched, ...]
     files: tuple[str, ...]
+    data_set: str = ""
+    references: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
 
 
 class _Place(NamedTuple):
