@@ -49,6 +49,15 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(help="Write a page with charts and pictures, too.")
     ] = None,
+    suffix: Annotated[
+        str, typer.Option(help="Drop this from the end of names, before the extension.")
+    ] = "",
+    clips: Annotated[
+        bool, typer.Option("--clips", help="Images are frames: <clip>/<frame>.png.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which files are matched and stop.")
+    ] = False,
     device: Device = AUTO,
     batch_size: BatchSize = None,
     workers: Workers = None,
@@ -62,10 +71,17 @@ def compare(
     Subfolders are entered by a pattern, 'results/**/*.png'. Exit status: 0 all scored, 1 some
     files failed (their contents are left out), 2 wrong usage or nothing to compare.
     """
+    from ..compare.listing import summary, write_listing
     from ..compare.matching import find_results
 
     # What is wrong with the arguments is told before the network is loaded.
-    results = find_results(methods)
+    found = find_results(methods, suffix=suffix, clips=clips)
+    if dry_run:
+        write_listing(found, sys.stdout)
+        return
+    if sys.stderr.isatty():
+        say(NAME, summary(found))
+    results = found[0]
     inputs = [*results.files, *([str(weights)] if weights else [])]
     if report:
         refuse(report, [*inputs, *([output] if output else [])])

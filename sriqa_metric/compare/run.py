@@ -48,7 +48,7 @@ def compare(
     SriqaError
         As `find_results` and `compare_results`.
     """
-    return compare_results(metric, find_results(arguments), batch_size, workers, track)
+    return compare_results(metric, find_results(arguments)[0], batch_size, workers, track)
 
 
 def compare_results(
