@@ -1,35 +1,16 @@
 """The report in a real browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from sriqa_metric.compare import compare
 from sriqa_metric.compare.report import write_report
+from tests.chromium import MARKS
 from tests.conftest import EXAMPLES
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = os.environ.get("SRIQA_CHROMIUM") or shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium; set SRIQA_CHROMIUM to its path"),
-    pytest.mark.slow,
-]
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+pytestmark = MARKS
 METHODS = ("bicubic", "dat_light_x4", "realesrgan_x4plus")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
