@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from sriqa_metric.compare import Comparison
+from sriqa_metric.compare.comparisons import Comparisons
 from sriqa_metric.compare.output import WRITERS, write_comparison
 from sriqa_metric.compare.report import render
 
@@ -37,7 +38,7 @@ def main() -> None:
         write_comparison(comparison, style, io.StringIO())
         print(f"{style:34}{time.perf_counter() - start:7.3f} s")
     start = time.perf_counter()
-    page = render(comparison)
+    page = render(Comparisons((comparison,)))
     print(f"{f'report, {len(page) / 1e6:.2f} MB':34}{time.perf_counter() - start:7.3f} s")
 
 

@@ -41,9 +41,10 @@ def main() -> None:
     print(f"scores of {comparison.metric}, weights {comparison.weights}: not people's votes")
 
     if args.report:
+        from sriqa_metric.compare.comparisons import Comparisons
         from sriqa_metric.compare.report import write_report
 
-        write_report(comparison, args.report)
+        write_report(Comparisons((comparison,)), args.report)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ def compare(
     if report:
         refuse(report, [*inputs, *([output] if output else [])])
     with opened(output, inputs) as stream:
+        from ..compare.comparisons import Comparisons
         from ..compare.output import write_comparison
         from ..compare.report import write_report
         from ..compare.run import compare_results
@@ -108,7 +109,8 @@ def compare(
             say(NAME, worded(failure.error))
         write_comparison(comparison, format, stream)
         if report:
-            write_report(comparison, report, shlex.join([NAME, *sys.argv[1:]]))
+            command = shlex.join([NAME, *sys.argv[1:]])
+            write_report(Comparisons((comparison,)), report, command, max_pixels=max_pixels)
     if comparison.failed:
         total = len(results.methods) * len(results.contents)
         say(NAME, f"{len(comparison.failed)} of {total} failed")

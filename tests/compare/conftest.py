@@ -12,6 +12,8 @@ from PIL import Image
 from sriqa_metric.compare import Comparison
 from sriqa_metric.compare.comparison import Failure
 from sriqa_metric.compare.matching import Unmatched
+from tests.chromium import browser as browser
+from tests.chromium import driver as driver
 
 HOSTILE = (
     "<script>alert(1)</script>",
