@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..crops import READING_VERSION
 from ..errors import SriqaError
 
 Key = tuple[str, str]
@@ -35,6 +34,9 @@ class ScoreCache:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        from ..crops import READING_VERSION  # not above: it imports torch
+
+        self._reading = READING_VERSION
         self._connection = connection
         connection.execute(
             "CREATE TABLE IF NOT EXISTS scores_of_files (reading INTEGER, weights TEXT, "
@@ -46,7 +48,7 @@ class ScoreCache:
         """Files -> score, of everything that these weights have scored."""
         rows = self._connection.execute(
             "SELECT image, reference, score FROM scores_of_files WHERE reading = ? AND weights = ?",
-            (READING_VERSION, weights),
+            (self._reading, weights),
         )
         return {(image, reference): score for image, reference, score in rows}
 
@@ -54,7 +56,7 @@ class ScoreCache:
         """Keep a score, in the metric's own units."""
         self._connection.execute(
             "INSERT OR REPLACE INTO scores_of_files VALUES (?, ?, ?, ?, ?)",
-            (READING_VERSION, weights, *files, score),
+            (self._reading, weights, *files, score),
         )
 
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from sriqa_metric.errors import SriqaError
-from sriqa_metric.scorers import cache as cache_module
 from sriqa_metric.scorers.cache import open_cache
 from sriqa_metric.scorers.scoring import scores_of
 from tests.scorers.made import MeanScorer
@@ -43,11 +42,12 @@ def test_a_second_run_reads_nothing(files, cache):
     assert len(scorer.read) == 24
 
 
-def test_another_way_of_reading_images_makes_new_scores(files, cache, monkeypatch):
+def test_another_way_of_reading_images_makes_new_scores(files, tmp_path, monkeypatch):
     scorer = MeanScorer()
-    scores_of(scorer, files, cache=cache)
-    monkeypatch.setattr(cache_module, "READING_VERSION", cache_module.READING_VERSION + 1)
-    scores_of(scorer, files, cache=cache)
+    for version in (1, 2):
+        monkeypatch.setattr("sriqa_metric.crops.READING_VERSION", version)
+        with open_cache(tmp_path / "c.sqlite") as cache:
+            scores_of(scorer, files, cache=cache)
     assert len(scorer.read) == 24
 
 
