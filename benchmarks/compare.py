@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from sriqa_metric.compare import Comparison
-from sriqa_metric.compare.output import WRITERS, write_comparison
+from sriqa_metric.compare import Comparison, Comparisons
+from sriqa_metric.compare.output import WRITERS, write_comparisons
 from sriqa_metric.compare.report import render
 
 METHODS, CONTENTS = 12, 1000
@@ -34,10 +34,10 @@ def main() -> None:
         print(f"{label:34}{time.perf_counter() - start:7.3f} s")
     for style in WRITERS:
         start = time.perf_counter()
-        write_comparison(comparison, style, io.StringIO())
+        write_comparisons(Comparisons((comparison,)), style, io.StringIO())
         print(f"{style:34}{time.perf_counter() - start:7.3f} s")
     start = time.perf_counter()
-    page = render(comparison)
+    page = render(Comparisons((comparison,)))
     print(f"{f'report, {len(page) / 1e6:.2f} MB':34}{time.perf_counter() - start:7.3f} s")
 
 

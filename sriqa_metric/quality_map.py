@@ -63,21 +63,27 @@ class QualityMap:
         top, left = int(self.tops[row]), int(self.lefts[column])
         return top * down, left * across, (top + self.size) * down, (left + self.size) * across
 
-    def per_pixel(self) -> np.ndarray:
+    def per_pixel(self, shape: tuple[int, int] | None = None) -> np.ndarray:
         """A field to draw over the image: the scores, interpolated between window centres.
 
         Bilinear. At the centre of a window the field is the score of that crop; beyond the
         outermost centres, within half a window of the edge, it stays what it is there.
+
+        Parameters
+        ----------
+        shape : tuple of int, optional
+            Height and width at which the image is drawn; by default its own.
 
         Returns
         -------
         ndarray, (height, width), float32
             Nowhere below the lowest or above the highest score.
         """
+        rows_drawn, columns_drawn = shape or (self.height, self.width)
         tall, wide = enlarged_size(self.height, self.width, self.size)
         half = self.size / 2
-        columns = _stretched(self.scores, self.tops + half, tall, self.height)
-        return _stretched(columns.T, self.lefts + half, wide, self.width).T
+        columns = _stretched(self.scores, self.tops + half, tall, rows_drawn)
+        return _stretched(columns.T, self.lefts + half, wide, columns_drawn).T
 
 
 def _stretched(values: np.ndarray, centres: np.ndarray, length: int, count: int) -> np.ndarray:

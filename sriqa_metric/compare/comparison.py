@@ -55,13 +55,13 @@ class PairResult:
     a, b : str
     n : int
     wins_a : float
-        Contents on which a has the higher score; equal scores count half.
+        Contents on which a has the better score; equal scores count half.
     win_rate : float
         wins_a / n.
     p_value, p_holm : float
         Of the signed-rank test, alone and corrected over all pairs.
     effect : float or None
-        d_z of a to b; None where the differences do not vary.
+        d_z of a to b, positive where a is better; None where the differences do not vary.
     needed : int or None
         Contents for a power of 80 %.
     winner : str or None
@@ -114,6 +114,10 @@ class Comparison:
         What a reader should know.
     paths : tuple of tuple of str
         [method][content] -> file; empty where only scores are known.
+    higher_is_better : bool
+        Direction of the metric. `scores` and means are as the metric gives them.
+    data_set : str
+        Where the contents are from; empty where there is but one data set without a name.
     """
 
     metric: str
@@ -126,6 +130,8 @@ class Comparison:
     failed: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     paths: tuple[tuple[str, ...], ...] = ()
+    higher_is_better: bool = True
+    data_set: str = ""
 
     @classmethod
     def from_scores(
@@ -137,6 +143,7 @@ class Comparison:
         metric: str,
         weights: str,
         tolerance: float = 0.0,
+        higher_is_better: bool = True,
         **known: Any,
     ) -> Comparison:
         """Compare methods whose scores are known.
@@ -146,33 +153,35 @@ class Comparison:
         names : sequence of str
             N methods.
         scores : array_like, (N, n)
-            Higher is better.
         contents : sequence of str, optional
             n names; by default numbers.
         metric, weights : str
             Whose scores they are.
         tolerance : float
             Scores that lie no further apart are equal.
+        higher_is_better : bool
         **known
-            `unmatched`, `failed`, `notes` and `paths` of the comparison.
+            `unmatched`, `failed`, `notes`, `paths` and `data_set` of the comparison.
 
         Raises
         ------
         SriqaError
-            For fewer than two methods, a name that comes twice, no content, a wrong shape, or a
+            For no method, a name that comes twice, no content, a wrong shape, or a
             score that is not finite (or 1e100 and more).
         """
         values = np.ascontiguousarray(scores, dtype=np.float64)
         if contents is None and values.ndim == 2:
             contents = [str(k) for k in range(values.shape[1])]
         _check(names, values, contents or ())
+        sign = 1 if higher_is_better else -1
         return cls(
             metric,
             weights,
             tuple(contents or ()),
             values,
-            _method_results(names, values, tolerance),
-            _pair_results(names, values, tolerance),
+            _method_results(names, values, tolerance, sign),
+            _pair_results(names, sign * values, tolerance),
+            higher_is_better=higher_is_better,
             **known,
         )
 
@@ -184,11 +193,16 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON has it, methods best first."""
         return {
+            "data_set": self.data_set,
             "metric": self.metric,
             "weights": self.weights,
-            "higher_is_better": True,
+            "higher_is_better": self.higher_is_better,
             "methods": [asdict(method) for method in self.best_first],
             "pairs": [asdict(pair) for pair in self.pairs],
+            "scores": {
+                method.name: dict(zip(self.contents, row, strict=True))
+                for method, row in zip(self.methods, self.scores.tolist(), strict=True)
+            },
             "unmatched": [asdict(one) for one in self.unmatched],
             "failed": [asdict(one) for one in self.failed],
             "notes": list(self.notes),
@@ -196,8 +210,8 @@ class Comparison:
 
 
 def _check(names: Sequence[str], scores: np.ndarray, contents: Sequence[str]) -> None:
-    if len(names) < 2:
-        raise SriqaError(f"a comparison needs at least two methods, got {len(names)}")
+    if not names:
+        raise SriqaError("a comparison needs the scores of at least one method")
     for name in names:
         if names.count(name) > 1:
             raise SriqaError(f"the method {name!r} comes twice; give each a name of its own")
@@ -214,13 +228,16 @@ def _check(names: Sequence[str], scores: np.ndarray, contents: Sequence[str]) ->
 
 
 def _method_results(
-    names: Sequence[str], scores: np.ndarray, tolerance: float
+    names: Sequence[str], scores: np.ndarray, tolerance: float, sign: int
 ) -> tuple[MethodResult, ...]:
-    """Means of finite scores (N, n) with intervals and ranks; equal up to the tolerance share."""
+    """Means of finite scores (N, n) with intervals and ranks; equal up to the tolerance share.
+
+    The sign is 1 where higher is better, else -1.
+    """
     n = scores.shape[1]
     means = scores.mean(1)
     halves = half_intervals(scores)
-    ranks = 1 + (differences(means[:, None], means[None, :], tolerance) < 0).sum(1)
+    ranks = 1 + (sign * differences(means[:, None], means[None, :], tolerance) < 0).sum(1)
     return tuple(
         MethodResult(
             name,
@@ -237,7 +254,7 @@ def _method_results(
 def _pair_results(
     names: Sequence[str], scores: np.ndarray, tolerance: float
 ) -> tuple[PairResult, ...]:
-    """Every two rows of finite scores (N, n) compared; equal are scores up to the tolerance."""
+    """Every two rows of finite scores (N, n), higher is better, compared; see `differences`."""
     n = scores.shape[1]
     indices = list(combinations(range(len(names)), 2))
     gaps = [differences(scores[i], scores[j], tolerance) for i, j in indices]

@@ -1,133 +1,146 @@
-"""A comparison as one HTML page that needs nothing else."""
+"""Comparisons as one HTML page that needs nothing else."""
 
 from __future__ import annotations
 
 import base64
-import io
-import math
+import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..errors import SriqaError
 from ..files import write_text
 from ..names import visible
+from .charts import HEIGHT, MOST_PAIRS, WIDTH, distributions, intervals, scatters
 from .comparison import Comparison
-from .output import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
+from .comparisons import Comparisons
+from .pictures import COLOURS, LONGEST_SIDE, most_different
+from .wording import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
 
-MOST_CONTENTS = 6
-LONGEST_SIDE = 480
-WIDTH, HEIGHT = 1000, 40  # of a chart, in its own units
+if TYPE_CHECKING:
+    from ..quality_map import QualityMap
 
-
-@dataclass(frozen=True)
-class Picture:
-    """One method's result on a content; without `data` the file can no longer be read."""
-
-    method: str
-    score: str
-    data: str | None
-    width: int = 0
-    height: int = 0
+MOST_OPEN = 4  # comparisons whose details are not folded away
 
 
-def write_report(comparison: Comparison, path: str | os.PathLike[str], command: str = "") -> None:
+def write_report(
+    comparisons: Comparisons,
+    path: str | os.PathLike[str],
+    command: str = "",
+    quality_map: Callable[[str], QualityMap] | None = None,
+    max_pixels: int | None = None,
+) -> None:
     """Write the page: rankings, verdicts, charts and the pictures that the methods differ on.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparisons : Comparisons
     path : path
     command : str
         The command line that made it, to be shown.
+    quality_map : callable, optional
+        From a picture's path to its quality map, which is drawn beside the picture.
+    max_pixels : int, optional
+        Larger pictures are not shown; see `read_image`.
 
     Raises
     ------
     SriqaError
         If the page cannot be written.
     """
-    write_text(Path(path), render(comparison, command))
+    write_text(Path(path), render(comparisons, command, quality_map, max_pixels))
 
 
-def render(comparison: Comparison, command: str = "") -> str:
+def render(
+    comparisons: Comparisons,
+    command: str = "",
+    quality_map: Callable[[str], QualityMap] | None = None,
+    max_pixels: int | None = None,
+) -> str:
     """The page as text; see `write_report`."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
+        loader=PackageLoader(__package__, ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is not
     )
-    template = resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")
-    places = places_of(comparison)
-    return environment.from_string(template).render(
-        comparison=comparison,
+    contents = most_different(comparisons, quality_map, max_pixels)
+    script = _text("report.js") if any(len(one.pictures) > 1 for one in contents) else ""
+    groups = [
+        (data_set, [one for one in comparisons.each if one.data_set == data_set])
+        for data_set in comparisons.data_sets
+    ]
+    return environment.get_template("report.html.j2").render(
+        comparisons=comparisons,
+        each=comparisons.each,
+        names={one: _name(one) for one in comparisons.each},
+        number=number,
+        places_of=places_of,
+        width=WIDTH,
+        height=HEIGHT,
         command=command,
         test=TEST,
         interval=INTERVAL,
-        n=len(comparison.contents),
-        methods=[
-            (method, number(method.mean, places), interval_text(method, places))
-            for method in comparison.best_first
-        ],
+        groups=groups,
+        met=[_met(group) for _, group in groups],
+        sections=[_section(one) for one in comparisons.each],
+        most_open=MOST_OPEN,
         pair_columns=PAIR_COLUMNS,
         pair_cells=pair_cells,
-        win_rates=_win_rates(comparison),
-        width=WIDTH,
-        height=HEIGHT,
-        **_charts(comparison, places),
-        contents=_most_different(comparison, places),
+        contents=contents,
+        colours=COLOURS,
         longest_side=LONGEST_SIDE,
+        left_out=_left_out(comparisons),
+        weights=dict.fromkeys((one.metric, one.weights) for one in comparisons.each),
+        notes=dict.fromkeys((one.data_set, note) for one in comparisons.each for note in one.notes),
+        style=Markup(_text("report.css")),
+        script=Markup(script),
+        script_hash=_hash(script),
     )
 
 
-def _charts(comparison: Comparison, places: int) -> dict[str, Any]:
-    """Axes and marks of the intervals and of the distributions, methods best first."""
-    names = [method.name for method in comparison.methods]
-    ends = [
-        end
-        for method in comparison.methods
-        for end in (method.mean, method.ci_low, method.ci_high)
-        if end is not None
-    ]
-    means, spread = Axis.over(np.array(ends)), Axis.over(comparison.scores)
-    intervals, distributions = [], []
-    for method in comparison.best_first:
-        scores = comparison.scores[names.index(method.name)]
-        low = method.mean if method.ci_low is None else method.ci_low
-        high = method.mean if method.ci_high is None else method.ci_high
-        text = f"mean {number(method.mean, places)}"
-        span = interval_text(method, places)
-        intervals.append(
-            {
-                "name": method.name,
-                "value": number(method.mean, places),
-                "says": f"{text}, 95 % interval {span}" if span else text,
-                "marks": (means.at(low), means.at(method.mean), means.at(high)),
-            }
-        )
-        shown = [number(q, places) for q in np.quantile(scores, [0, 0.25, 0.5, 0.75, 1])]
-        distributions.append(
-            {
-                "name": method.name,
-                "value": shown[2],
-                "says": f"scores from {shown[0]} to {shown[4]}, median {shown[2]}, half of them "
-                f"between {shown[1]} and {shown[3]}",
-                "dots": strip(scores, spread),
-                "marks": quartiles(scores, spread),
-            }
-        )
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _hash(script: str) -> str:
+    """What a content security policy calls a script by."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+def _name(comparison: Comparison) -> str:
+    """The metric with its direction."""
+    return f"{comparison.metric} {'↑' if comparison.higher_is_better else '↓'}"
+
+
+def _met(group: list[Comparison]) -> dict[str, Any]:
+    """What the metrics of a data set say of each other: a table of all, and the drawn ones."""
+    drawn = scatters(group)
+    found = {(one.x, one.y): one for one in drawn} | {(one.y, one.x): one for one in drawn}
+    if len(drawn) > MOST_PAIRS:
+        drawn = [one for one in drawn if one.x is group[0]]
+    table = [(x, [found.get((x, y)) for y in group]) for x in group]
+    return {"drawn": drawn, "table": table}
+
+
+def _section(comparison: Comparison) -> dict[str, Any]:
+    """All that is said of one metric on one data set."""
+    places = places_of(comparison)
     return {
-        "mean_axis": means,
-        "intervals": intervals,
-        "spread_axis": spread,
-        "distributions": distributions,
+        "comparison": comparison,
+        "methods": [
+            (method, number(method.mean, places), interval_text(method, places))
+            for method in comparison.best_first
+        ],
+        "win_rates": _win_rates(comparison),
+        "intervals": intervals(comparison, places),
+        "distributions": distributions(comparison, places),
     }
 
 
@@ -141,85 +154,17 @@ def _win_rates(comparison: Comparison) -> list[tuple[str, list[float | None]]]:
     return [(a, [rates.get((a, b)) for b in names]) for a in names]
 
 
-def _most_different(comparison: Comparison, places: int) -> list[tuple[str, list[Picture]]]:
-    """Contents whose scores lie furthest apart, with the pictures from best to worst."""
-    if not comparison.paths:
-        return []
-    chosen = np.argsort(-np.ptp(comparison.scores, axis=0), kind="stable")[:MOST_CONTENTS]
-    found = []
-    for k in chosen:
-        scores = comparison.scores[:, k]
-        pictures = [
-            Picture(
-                comparison.methods[j].name,
-                number(scores[j], places),
-                *_embedded(comparison.paths[j][k]),
-            )
-            for j in np.argsort(-scores, kind="stable")
-        ]
-        found.append((comparison.contents[k], pictures))
-    return found
-
-
-def _embedded(path: str) -> tuple[Any, ...]:
-    """The picture as a data URL, reduced to `LONGEST_SIDE`, with its size."""
-    from PIL import Image
-
-    from ..images import as_float, read_image
-
-    try:
-        pixels = as_float(read_image(path))
-    except SriqaError:
-        return (None,)  # it had a score a moment ago; the page says that the picture is gone
-    array = (pixels.permute(1, 2, 0) * 255).round().byte().numpy()
-    image = Image.fromarray(np.ascontiguousarray(array))
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    data = io.BytesIO()
-    image.save(data, "WEBP", quality=85)
-    text = base64.b64encode(data.getvalue()).decode("ascii")
-    return (f"data:image/webp;base64,{text}", *image.size)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Scores from low to high, with round ticks."""
-
-    low: float
-    high: float
-    ticks: tuple[tuple[float, str], ...]
-
-    @classmethod
-    def over(cls, values: np.ndarray) -> Axis:
-        """An axis on which all values lie, with a margin."""
-        low, high = float(np.min(values)), float(np.max(values))
-        margin = (high - low) * 0.04 or max(abs(low), 1e-90) * 0.04
-        low, high = low - margin, high + margin
-        power = 10.0 ** math.floor(math.log10((high - low) / 4))
-        step = next(k * power for k in (1, 2, 5, 10, 20) if (high - low) / (k * power) <= 6)
-        places = max(0, -math.floor(math.log10(step)))
-        marks = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
-        bare = cls(low, high, ())
-        return cls(low, high, tuple((bare.at(mark), _label(mark, places)) for mark in marks))
-
-    def at(self, value: float) -> float:
-        """Place of a score, from 0 to `WIDTH`."""
-        return round(WIDTH * (value - self.low) / (self.high - self.low), 1)
-
-
-def _label(mark: float, places: int) -> str:
-    return f"{mark:.3g}" if places > 6 else f"{round(mark, places) + 0.0:.{places}f}"
-
-
-def strip(scores: np.ndarray, axis: Axis) -> str:
-    """A path with a dot for every score, spread over the height so that dots show side by side."""
-    spread = (np.arange(len(scores)) * 0.618034) % 1  # the golden ratio leaves no pattern
-    heights = (spread - 0.5) * HEIGHT * 0.6 + HEIGHT / 2
-    return "".join(
-        f"M{axis.at(score):g} {height:.1f}h0" for score, height in zip(scores, heights, strict=True)
-    )
-
-
-def quartiles(scores: np.ndarray, axis: Axis) -> tuple[float, float, float]:
-    """Places of the quartiles."""
-    low, middle, high = np.quantile(scores, [0.25, 0.5, 0.75])
-    return axis.at(low), axis.at(middle), axis.at(high)
+def _left_out(comparisons: Comparisons) -> dict[str, dict[tuple[str, ...], None]]:
+    """Failed files as (data set, content, error), lacking contents as (data set, content, who)."""
+    return {
+        "failed": dict.fromkeys(
+            (one.data_set, failure.content, failure.error)
+            for one in comparisons.each
+            for failure in one.failed
+        ),
+        "unmatched": dict.fromkeys(
+            (one.data_set, content.content, ", ".join(content.lacking))
+            for one in comparisons.each
+            for content in one.unmatched
+        ),
+    }

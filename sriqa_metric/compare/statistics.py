@@ -190,9 +190,9 @@ def verdict(
     n : int
         Contents.
     wins : tuple of int
-        Contents on which a, and b, has the higher score.
+        Contents on which a, and b, has the better score.
     mean_difference : float
-        Of a to b.
+        Of a to b, positive where that of a is better.
     p_value, p_holm : float
     sign : int
         1 where the test favours a, -1 where it favours b.
@@ -214,7 +214,7 @@ def verdict(
         if won < lost:
             text += f", although {worse} is better more often, by smaller margins"
         if mean_difference * sign < 0:
-            text += f", although {worse} has the higher mean"
+            text += f", although {worse} has the better mean"
         elif mean_difference == 0:
             text += ", although their means are equal"
         return text

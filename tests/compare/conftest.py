@@ -12,6 +12,8 @@ from PIL import Image
 from sriqa_metric.compare import Comparison
 from sriqa_metric.compare.comparison import Failure
 from sriqa_metric.compare.matching import Unmatched
+from tests.chromium import browser as browser
+from tests.chromium import driver as driver
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -35,6 +37,20 @@ def hostile(rng: np.random.Generator) -> Comparison:
         failed=(Failure(second, first, f"{last}: {first}"),),
         notes=(first,),
     )
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes empty files in a folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(*paths: str) -> Path:
+        for path in paths:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+        return tmp_path
+
+    return make
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_verdict_where_wins_and_mean_disagree():
     assert pair.winner == "A"
     assert pair.effect < 0
     assert pair.verdict == (
-        "A is better than B on 80 of 100 images, p = 0.014, although B has the higher mean"
+        "A is better than B on 80 of 100 images, p = 0.014, although B has the better mean"
     )
     (pair,) = comparison(gaps((45, 5), (55, -0.1))).pairs
     assert pair.winner == "A"
@@ -210,7 +210,7 @@ def test_a_shift_changes_only_means(table, shift):
 @pytest.mark.parametrize(
     ("names", "scores", "told"),
     [
-        (["A"], [[1.0]], "at least two methods, got 1"),
+        ([], np.zeros((0, 1)), "at least one method"),
         (["A", "A"], [[1.0], [2.0]], "'A' comes twice"),
         (["A", "B"], [[1.0, np.nan], [2.0, 1]], "'A' on '1' is nan"),
         (["A", "B"], [[1.0, 3], [2.0, -np.inf]], "'B' on '1' is -inf"),
@@ -223,3 +223,14 @@ def test_wrong_scores_are_named(names, scores, told):
     with pytest.raises(SriqaError) as error:
         Comparison.from_scores(names, np.array(scores), metric="made", weights="none")
     assert told in str(error.value)
+
+
+def test_a_metric_of_which_less_is_better_gives_the_same_verdicts(rng):
+    scores = rng.normal(size=(3, 12)) + np.array([[0.0], [1.0], [3.0]])
+    up = Comparison.from_scores("abc", scores, metric="m", weights="w")
+    down = Comparison.from_scores("abc", -scores, metric="m", weights="w", higher_is_better=False)
+    assert down.pairs == up.pairs
+    assert [m.rank for m in down.methods] == [m.rank for m in up.methods] == [3, 2, 1]
+    assert [m.mean for m in down.methods] == [-m.mean for m in up.methods]
+    assert np.array_equal(down.scores, -up.scores)
+    assert down.to_dict()["higher_is_better"] is False

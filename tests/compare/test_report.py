@@ -1,5 +1,9 @@
 """The page: complete, self-contained, well-formed, safe."""
 
+import base64
+import hashlib
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -7,18 +11,14 @@ import pytest
 from PIL import Image
 
 from sriqa_metric.compare import Comparison
-from sriqa_metric.compare.report import (
-    LONGEST_SIDE,
-    MOST_CONTENTS,
-    WIDTH,
-    Axis,
-    render,
-    strip,
-    write_report,
-)
+from sriqa_metric.compare.charts import MOST_PAIRS
+from sriqa_metric.compare.comparisons import Comparisons
+from sriqa_metric.compare.matching import Unmatched
+from sriqa_metric.compare.pictures import MOST_CONTENTS
+from sriqa_metric.compare.report import MOST_OPEN, render, write_report
 from sriqa_metric.errors import SriqaError
 
-VOID = {"meta", "img", "wbr", "br"}
+VOID = {"meta", "img", "wbr", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -47,8 +47,16 @@ class Page(HTMLParser):
     def handle_data(self, data):
         self.texts.append(data)
 
+    @property
+    def seen(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
     def all(self, tag: str) -> list[dict]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def alone(comparison: Comparison) -> Comparisons:
+    return Comparisons((comparison,))
 
 
 @pytest.fixture
@@ -56,8 +64,7 @@ def made(rng, tmp_path) -> Comparison:
     """Two methods on eight contents with pictures."""
     paths = [[str(tmp_path / f"{k}_{m}.png") for k in range(8)] for m in "ab"]
     for path in (path for row in paths for path in row):
-        shape = (700, 350, 3) if "0_a" in path else (20, 30, 3)
-        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(path)
+        Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(path)
     scores = np.array([np.arange(8.0), np.zeros(8)])
     return Comparison.from_scores(
         ["method a", "method b"],
@@ -69,64 +76,151 @@ def made(rng, tmp_path) -> Comparison:
     )
 
 
-def test_it_says_everything(made):
-    text = render(made, "sriqa-compare 'a b' c")
+@pytest.fixture
+def many(rng):
+    """Makes comparisons of three methods by metrics, of which l falls, on data sets."""
+
+    def many(metrics: str, data_sets=("",), **known) -> Comparisons:
+        each = [
+            Comparison.from_scores(
+                ["first", "second", "third"],
+                rng.normal(size=(3, 5)),
+                metric=f"metric_{metric}",
+                weights=f"weights of {metric}",
+                data_set=data_set,
+                higher_is_better=metric != "l",
+                **known,
+            )
+            for data_set in data_sets
+            for metric in metrics
+        ]
+        return Comparisons(tuple(each))
+
+    return many
+
+
+def check(text: str) -> Page:
+    """What every page has: one title, headings in turn, names of all that is drawn."""
     page = Page(text)
-    seen = " ".join(" ".join(page.texts).split())
+    assert page.all("html") == [{"lang": "en"}]
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert max(np.diff(levels)) <= 1
+    assert all(cell["scope"] in ("col", "row", "colgroup") for cell in page.all("th"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    names = [svg["aria-labelledby"] for svg in page.all("svg") if svg.get("role") == "img"]
+    assert names == [title["id"] for title in page.all("title") if title]
+    targets = {link["href"].removeprefix("#") for link in page.all("a")}
+    assert targets <= set(ids)
+    return page
+
+
+def test_it_says_everything(made):
+    page = check(render(alone(made), "sriqa-compare 'a b' c"))
     for expected in (
-        "some_metric",
+        "some_metric ↑",
+        "higher is better",
         "sha256:0123",
         "a metric's opinion, not people's",
         made.pairs[0].verdict,
         "sriqa-compare 'a b' c",
         "Wilcoxon",
+        "Win rates",
+        "Distribution of the scores",
+        "Where the methods differ most",
     ):
-        assert expected in seen
-    assert page.all("html") == [{"lang": "en"}]
-    levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert max(np.diff(levels)) <= 1
-    assert all(cell["scope"] in ("col", "row") for cell in page.all("th"))
-    names = [svg["aria-labelledby"] for svg in page.all("svg") if svg.get("role") == "img"]
-    assert names == [title["id"] for title in page.all("title") if title]
-    assert len(set(names)) == 4
+        assert expected in page.seen
+    assert len([svg for svg in page.all("svg") if svg.get("role") == "img"]) == 4
+    assert page.all("details") == []
+    assert "Summary" not in page.texts
 
 
 def test_it_needs_nothing_else(made):
-    page = Page(render(made))
-    assert page.all("script") == page.all("link") == page.all("iframe") == []
+    text = render(alone(made))
+    page = Page(text)
+    assert page.all("link") == page.all("iframe") == []
     assert all(image["src"].startswith("data:image/webp;base64,") for image in page.all("img"))
-    assert "http" not in render(made).replace("http-equiv", "")
+    assert "http" not in text.replace("http-equiv", "")
 
 
-def test_pictures_with_the_widest_range(made):
-    page = Page(render(made))
-    images = page.all("img")
+def test_its_policy_allows_its_one_script_alone(made):
+    text = render(alone(made))
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [m["content"] for m in Page(text).all("meta") if "http-equiv" in m]
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+
+
+def test_pictures_stand_in_it_once(made):
+    images = Page(render(alone(made))).all("img")
     assert [image["alt"] for image in images] == [
         f"content {k}, result of method {m}" for k in range(7, 7 - MOST_CONTENTS, -1) for m in "ab"
     ]
     assert {(image["width"], image["height"]) for image in images} == {("30", "20")}
+    assert len({image["src"] for image in images}) == len(images)
 
 
-def test_large_pictures_are_reduced(made):
-    first = Comparison.from_scores(
-        ["a", "b"],
-        made.scores[:, :1],
-        metric="m",
-        weights="w",
-        paths=tuple(row[:1] for row in made.paths),
-    )
-    large, small = Page(render(first)).all("img")
-    assert (large["width"], large["height"]) == ("240", str(LONGEST_SIDE))
-    assert (small["width"], small["height"]) == ("30", "20")
-
-
-def test_a_picture_that_is_gone(made, tmp_path):
+def test_a_slider_needs_two_pictures(made, tmp_path):
+    assert len(Page(render(alone(made))).all("input")) == MOST_CONTENTS
     (tmp_path / "7_b.png").unlink()
-    page = Page(render(made))
-    assert len(page.all("img")) == 2 * MOST_CONTENTS - 1
-    assert "The file can no longer be read." in page.texts
+    page = Page(render(alone(made)))
+    assert len(page.all("input")) == MOST_CONTENTS - 1
+    assert "7_b.png: no such file" in page.seen
+
+
+def test_a_summary_of_several_metrics_and_data_sets(many):
+    comparisons = many("hl", ("Set5", "Urban100"))
+    text = render(comparisons)
+    page = check(text)
+    table = Page(text[text.index("<table") : text.index("</table>") + 8])
+    metrics = "metric_h ↑ metric_l ↓"
+    assert table.seen.startswith(f"Set5 Urban100 method {metrics} {metrics} first ")
+    assert [cell.get("colspan") for cell in table.all("th")[:2]] == ["2", "2"]
+    assert len(table.all("td")) == 1 + 3 * 4
+    assert len(re.findall('class="best"', text)) == 4  # one in each column
+    assert len(re.findall('class="second"', text)) == 4
+    for comparison in comparisons.each:
+        for pair in comparison.pairs:
+            assert pair.verdict in page.seen
+    assert page.seen.count("means a lower score") == 2
+    for metric in "hl":
+        assert f"metric_{metric} weights weights of {metric}" in page.seen
+
+
+@pytest.mark.parametrize(("metrics", "opened"), [("ab", True), ("abcd", True), ("abcde", False)])
+def test_many_sections_are_folded(many, metrics, opened):
+    page = check(render(many(metrics)))
+    sections = [one for one in page.all("details") if one.get("class") == "part"]
+    assert len(sections) == len(metrics)
+    assert opened == (len(metrics) <= MOST_OPEN)
+    assert all(("open" in one) == opened for one in page.all("details"))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "drawn"), [("a", 0), ("ab", 1), ("abc", 3), ("abcd", MOST_PAIRS), ("abcdef", 5)]
+)
+def test_scatter_plots(many, metrics, drawn):
+    text = render(many(metrics, ("x", "y")))
+    page = check(text)
+    figures = [one for one in page.all("figure") if one.get("class") == "scatter"]
+    assert len(figures) == 2 * drawn
+    assert page.seen.count("15 images") == 4 * drawn  # beside it and for screen readers
+    assert ("Metrics against each other" in page.texts) == bool(drawn)
+
+
+def test_what_is_the_same_of_all_metrics_is_told_once(many):
+    lacking = (Unmatched("lost", ("first",)),)
+    text = render(many("abc", ("Set5",), unmatched=lacking, notes=("a note",)))
+    assert check(text).seen.count("Set5: lost: not in first") == 1
+    assert text.count("Set5: a note") == 1
+
+
+def test_a_metric_without_weights(many):
+    comparison = Comparison.from_scores(["a", "b"], np.eye(2), metric="psnr", weights="")
+    assert "psnr without weights" in check(render(alone(comparison))).seen
 
 
 @pytest.mark.answers(
@@ -136,9 +230,10 @@ def test_a_picture_that_is_gone(made, tmp_path):
 )
 def test_hostile_names(hostile, tmp_path):
     path = tmp_path / "report.html"
-    write_report(hostile, path, hostile.methods[0].name)
+    named = replace(hostile, data_set=hostile.methods[0].name)
+    write_report(Comparisons((hostile, named)), path, hostile.methods[0].name)
     text = path.read_text(encoding="utf-8")
-    page = Page(text)
+    page = check(text)
     assert page.all("script") == []
     assert "49" not in [piece.strip() for piece in page.texts]
     seen = "".join(page.texts)
@@ -150,38 +245,12 @@ def test_hostile_names(hostile, tmp_path):
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_and_equal_scores(n):
     found = Comparison.from_scores(["a", "b"], np.zeros((2, n)), metric="m", weights="w")
-    text = render(found)
-    Page(text)
+    text = render(alone(found))
+    check(text)
     assert "nan" not in text.lower()
     assert "have equal scores" in text
 
 
 def test_the_report_cannot_be_written(made, tmp_path):
     with pytest.raises(SriqaError, match=r"r\.html: cannot be written: No such file"):
-        write_report(made, tmp_path / "missing" / "r.html")
-
-
-@pytest.mark.parametrize(
-    ("values", "labels"),
-    [
-        ([0.0, 10.0], ["0", "2", "4", "6", "8", "10"]),
-        ([-1.0, 1.0], ["-1.0", "-0.5", "0.0", "0.5", "1.0"]),
-        ([3.0, 3.0], None),
-        ([0.0, 0.0], None),
-        ([1e9, 1e9 + 1], None),
-        ([-1e-12, 1e-12], None),
-    ],
-)
-def test_axis(values, labels):
-    axis = Axis.over(np.array(values))
-    places = [place for place, _ in axis.ticks]
-    assert places == sorted(places)
-    assert all(0 <= place <= WIDTH for place in places)
-    assert 0 < axis.at(min(values)) <= axis.at(max(values)) < WIDTH
-    if labels:
-        assert [label for _, label in axis.ticks] == labels
-
-
-def test_strip_has_a_dot_for_every_score(rng):
-    scores = rng.normal(size=50)
-    assert strip(scores, Axis.over(scores)).count("h0") == 50
+        write_report(alone(made), tmp_path / "missing" / "r.html")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,32 +15,9 @@ from tests.calibrate.study.conftest import ServerProcess
 
 pytest.importorskip("starlette", reason="the extra `study` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = os.environ.get("SRIQA_CHROMIUM") or shutil.which("chromium")
-MARKS = [
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium; set SRIQA_CHROMIUM to its path"),
-    pytest.mark.slow,
-]
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 EXAMPLES = Path(__file__).parents[3] / "examples" / "images"
 METHODS = ("bicubic", "dat_light_x4", "realesrgan_x4plus")
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def browser(driver) -> Iterator:
-    chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture

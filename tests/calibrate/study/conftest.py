@@ -19,6 +19,8 @@ from sriqa_metric.calibrate.data.image_pairs import Pair, write_pairs
 from sriqa_metric.calibrate.study.assignment import Settings
 from sriqa_metric.calibrate.study.server import create_app
 from sriqa_metric.calibrate.study.service import Study
+from tests.chromium import browser as browser
+from tests.chromium import driver as driver
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

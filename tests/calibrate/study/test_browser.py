@@ -2,14 +2,10 @@
 
 from tests.calibrate.study import browser as shared
 from tests.calibrate.study.browser import answer, answer_all, begin, shown, until, votes
+from tests.chromium import MARKS
 
-pytestmark = shared.MARKS
-browser, driver, open_page, study = (  # the fixtures
-    shared.browser,
-    shared.driver,
-    shared.open_page,
-    shared.study,
-)
+pytestmark = MARKS
+open_page, study = shared.open_page, shared.study  # the fixtures
 
 
 def test_a_whole_session_by_keyboard(study, open_page, tmp_path):

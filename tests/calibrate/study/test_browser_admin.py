@@ -5,14 +5,10 @@ import re
 
 from tests.calibrate.study import browser as shared
 from tests.calibrate.study.browser import answer_all, begin
+from tests.chromium import MARKS
 
-pytestmark = shared.MARKS
-browser, driver, open_page, study = (  # the fixtures
-    shared.browser,
-    shared.driver,
-    shared.open_page,
-    shared.study,
-)
+pytestmark = MARKS
+open_page, study = shared.open_page, shared.study  # the fixtures
 
 
 def test_the_page_of_the_experimenter(study, open_page, tmp_path):

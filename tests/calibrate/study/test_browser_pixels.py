@@ -7,15 +7,11 @@ import pytest
 from PIL import Image
 
 from tests.calibrate.study import browser as shared
-from tests.calibrate.study.browser import ARGUMENTS, CHROMIUM, begin
+from tests.calibrate.study.browser import begin
+from tests.chromium import ARGUMENTS, CHROMIUM, MARKS
 
-pytestmark = shared.MARKS
-browser, driver, open_page, study = (  # the fixtures
-    shared.browser,
-    shared.driver,
-    shared.open_page,
-    shared.study,
-)
+pytestmark = MARKS
+open_page, study = shared.open_page, shared.study  # the fixtures
 
 
 @pytest.mark.parametrize("ratio", [1, 1.25, 1.5, 2])

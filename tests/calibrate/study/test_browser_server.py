@@ -6,14 +6,10 @@ import pytest
 
 from tests.calibrate.study import browser as shared
 from tests.calibrate.study.browser import answer, begin, shown, until, votes
+from tests.chromium import MARKS
 
-pytestmark = shared.MARKS
-browser, driver, open_page, study = (  # the fixtures
-    shared.browser,
-    shared.driver,
-    shared.open_page,
-    shared.study,
-)
+pytestmark = MARKS
+open_page, study = shared.open_page, shared.study  # the fixtures
 
 
 def test_the_next_pair_is_loaded_before_it_is_needed(study, open_page):
