@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..quality_map import QualityMap
 
 MOST_OPEN = 4  # comparisons whose details are not folded away
+MOST_VERDICTS = 15  # that are not folded away
 
 
 def write_report(
@@ -91,6 +92,7 @@ def render(
         met=[_met(group) for _, group in groups],
         sections=[_section(one) for one in comparisons.each],
         most_open=MOST_OPEN,
+        most_verdicts=MOST_VERDICTS,
         pair_columns=PAIR_COLUMNS,
         pair_cells=pair_cells,
         contents=contents,

@@ -199,6 +199,17 @@ def test_many_sections_are_folded(many, metrics, opened):
     assert all(("open" in one) == opened for one in page.all("details"))
 
 
+@pytest.mark.parametrize(("methods", "folded"), [(6, False), (7, True)])
+def test_many_verdicts_are_folded(methods, folded):
+    scores = np.arange(methods)[:, None] + np.zeros(20)
+    names = [f"m{k}" for k in range(methods)]
+    comparison = Comparison.from_scores(names, scores, metric="m", weights="w")
+    page = check(render(alone(comparison)))
+    assert len(page.all("details")) == folded
+    assert all(pair.verdict in page.seen for pair in comparison.pairs)
+    assert ("21 pairs, of which 21 can be told apart" in page.seen) == folded
+
+
 @pytest.mark.parametrize(
     ("metrics", "drawn"), [("a", 0), ("ab", 1), ("abc", 3), ("abcd", MOST_PAIRS), ("abcdef", 5)]
 )
