@@ -199,6 +199,16 @@ def test_many_sections_are_folded(many, metrics, opened):
     assert all(("open" in one) == opened for one in page.all("details"))
 
 
+def test_one_method_is_compared_with_none(made):
+    one = replace(made, methods=made.methods[:1], scores=made.scores[:1], pairs=())
+    page = check(render(alone(one)))
+    assert page.all("h1")
+    assert "Comparison of 1 SR method" in page.seen
+    assert "Distribution of the scores" in page.texts
+    for lacking in ("Verdicts", "Win rates", "Pairs", "Where the methods differ most"):
+        assert lacking not in page.texts
+
+
 @pytest.mark.parametrize(("methods", "folded"), [(6, False), (7, True)])
 def test_many_verdicts_are_folded(methods, folded):
     scores = np.arange(methods)[:, None] + np.zeros(20)
