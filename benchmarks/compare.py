@@ -10,9 +10,8 @@ import time
 
 import numpy as np
 
-from sriqa_metric.compare import Comparison
-from sriqa_metric.compare.comparisons import Comparisons
-from sriqa_metric.compare.output import WRITERS, write_comparison
+from sriqa_metric.compare import Comparison, Comparisons
+from sriqa_metric.compare.output import WRITERS, write_comparisons
 from sriqa_metric.compare.report import render
 
 METHODS, CONTENTS = 12, 1000
@@ -35,7 +34,7 @@ def main() -> None:
         print(f"{label:34}{time.perf_counter() - start:7.3f} s")
     for style in WRITERS:
         start = time.perf_counter()
-        write_comparison(comparison, style, io.StringIO())
+        write_comparisons(Comparisons((comparison,)), style, io.StringIO())
         print(f"{style:34}{time.perf_counter() - start:7.3f} s")
     start = time.perf_counter()
     page = render(Comparisons((comparison,)))

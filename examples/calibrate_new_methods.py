@@ -78,7 +78,7 @@ def main() -> None:
     weights = run / "weights.safetensors"
     methods = [sr / method for method in read_ranking(ranking)]
     for metric in (sriqa.load("sriqa_lite"), sriqa.load("sriqa_lite", weights=weights)):
-        means = [f"{m.name} {m.mean:.2f}" for m in compare(metric, methods).best_first]
+        means = [f"{m.name} {m.mean:.2f}" for m in compare(methods, metric).each[0].best_first]
         print(f"{metric.weights_id}: {', '.join(means)}")
     print(f"sriqa-score results/ --weights {weights}")
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import sriqa_metric as sriqa
 from sriqa_metric.compare import compare
 
 IMAGES = Path(__file__).parent / "images"
@@ -27,7 +26,8 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="a page with charts and images to write")
     args = parser.parse_args()
 
-    comparison = compare(sriqa.load("sriqa_lite"), args.methods)
+    comparisons = compare(args.methods)
+    comparison = comparisons.each[0]  # one metric, on the first data set
 
     for method in comparison.best_first:
         line = f"{method.rank}. {method.name}: mean {method.mean:.2f} of {method.n}"
@@ -41,10 +41,9 @@ def main() -> None:
     print(f"scores of {comparison.metric}, weights {comparison.weights}: not people's votes")
 
     if args.report:
-        from sriqa_metric.compare.comparisons import Comparisons
         from sriqa_metric.compare.report import write_report
 
-        write_report(Comparisons((comparison,)), args.report)
+        write_report(comparisons, args.report)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,20 @@ def _sha256(path: Path, *state: int) -> str:
     return digest.hexdigest()
 
 
+def image_digest(path: Path) -> str:
+    """`sha256_of` an image file.
+
+    Raises
+    ------
+    SriqaError
+        If it cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise SriqaError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A name to write a file under, which is then moved to `path`: never half there.
@@ -105,3 +119,8 @@ def listed(names: Iterable[object], most: int = 5, separator: str = ", ") -> str
     found = list(names)
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return separator.join(map(str, found[:most])) + more
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -4,10 +4,13 @@ A method's results are the image files
 
 - of its folder, `<method>/<content>.png`; or, where these are none,
 - of `<method>/SR/`; or, where these are none,
-- of every `<method>/visualization/<set>/`, as BasicSR writes them.
+- of every `<method>/visualization/<set>/`, as BasicSR writes them; or, where these are none and
+  the caller takes such sets,
+- of every `<method>/<set>/`.
 
-Hidden files, and folders with names of images, are no image files. What a content is called is
-said at `match_contents`.
+Where they are frames of video, a folder of clips, `<clip>/<frame>.png`, stands wherever a folder of
+images does here. Hidden files, and folders with names of images, are no image files. What a content
+is called is said at `match_contents`.
 """
 
 from __future__ import annotations
@@ -34,14 +37,15 @@ class Source(NamedTuple):
     name : str
         Of the method, as the names of its files may end.
     files : sequence of (str, Path)
-        Name without extension, maybe with that of its set before a slash, and file.
-    only_set : str
-        `<set>/`, with which all names begin, where there is but one set.
+        Name without extension, behind those of its set and of its clip where it has these
+        (`<set>/<clip>/<frame>`), and file.
+    sets : sequence of str
+        With which, and a slash, the names begin; none where the files are in no sets.
     """
 
     name: str
     files: Sequence[tuple[str, Path]]
-    only_set: str = ""
+    sets: Sequence[str] = ()
 
 
 def is_image(path: Path) -> bool:
@@ -103,20 +107,38 @@ def method_folder(root: Path, method: str) -> Path:
     return root / method
 
 
-def read_method(folder: Path) -> Source:
-    """The image files of one method, see the top of this file; maybe none."""
+def read_method(folder: Path, plain_sets: bool = False, clips: bool = False) -> Source:
+    """The image files of one method, see the top of this file; maybe none.
+
+    Parameters
+    ----------
+    folder : Path
+    plain_sets : bool
+        Take `<method>/<set>/`, too.
+    clips : bool
+        Images are frames, in folders of their clips.
+    """
     name = Path(os.path.abspath(folder)).name  # also of "." and ".."
     for place in (folder, folder / "SR"):
-        if images := images_in(place):
-            return Source(name, [(path.stem, path) for path in images])
-    return read_sets(name, folder / "visualization")
+        if files := named_images(place, clips):
+            return Source(name, files)
+    found = read_sets(name, folder / "visualization", clips)
+    return read_sets(name, folder, clips) if plain_sets and not found.files else found
 
 
-def read_sets(name: str, folder: Path) -> Source:
+def read_sets(name: str, folder: Path, clips: bool = False) -> Source:
     """The image files of a folder of sets, `<folder>/<set>/<content>.png`; maybe none."""
-    sets = {each.name: found for each in folders_in(folder) if (found := images_in(each))}
-    files = [(f"{each}/{path.stem}", path) for each, found in sets.items() for path in found]
-    return Source(name, files, f"{next(iter(sets))}/" if len(sets) == 1 else "")
+    sets = {each.name: named_images(each, clips) for each in folders_in(folder)}
+    files = [(f"{each}/{stem}", path) for each, found in sets.items() for stem, path in found]
+    return Source(name, files, [each for each, found in sets.items() if found])
+
+
+def named_images(folder: Path, clips: bool = False) -> list[tuple[str, Path]]:
+    """The image files of a folder, or of the clips in it, with their names without extension."""
+    if clips:
+        found = {clip.name: images_in(clip) for clip in folders_in(folder)}
+        return [(f"{clip}/{path.stem}", path) for clip, paths in found.items() for path in paths]
+    return [(path.stem, path) for path in images_in(folder)]
 
 
 def match_contents(sources: Mapping[str, Source]) -> dict[str, dict[str, Path]]:
@@ -184,8 +206,8 @@ def _steps(source: Source, names: list[str]) -> list[list[str]]:
     steps = [names]
     while ending := _ending(steps[-1]):
         steps.append([name.removesuffix(ending) for name in steps[-1]])
-    if source.only_set:
-        prefix = unicodedata.normalize("NFC", source.only_set)
+    if len(source.sets) == 1:
+        prefix = unicodedata.normalize("NFC", f"{source.sets[0]}/")
         steps.append([name.removeprefix(prefix) for name in steps[-1]])
     return steps
 

@@ -19,6 +19,12 @@ EXAMPLES = ROOT / "examples" / "images"
 os.environ.pop("SRIQA_WEIGHTS_REPO", None)  # tests mean the weights of the package
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Scores of the user's cache are no scores of the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def lite() -> CalibratedMetric:
     """The bundled metric."""

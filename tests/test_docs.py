@@ -235,7 +235,7 @@ def test_optional_packages_are_imported_inside_functions():
 
 def test_pyiqa_is_imported_in_two_places():
     found = {m for m in MODULES for n in imports(m, inside=True) if n.split(".")[0] == "pyiqa"}
-    expected = ("pyiqa_plugin", "calibrate.evaluation.scorers")
+    expected = ("pyiqa_plugin", "scorers.pyiqa_metrics")
     assert found == {f"sriqa_metric.{name}" for name in expected}
 
 

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sriqa_metric"
 # A row imports rows above it and, within one entry, itself; entries of one row never each other.
 LAYERS = (
     ("version", "errors", "names"),
-    ("deadline", "files", "memory"),
+    ("csv_files", "deadline", "files", "memory"),
     ("decoding",),
     ("images",),
     ("crops",),
@@ -23,6 +23,7 @@ LAYERS = (
     ("hub",),
     ("registry",),
     ("weights",),
+    ("scorers",),
     ("sr_folders",),
     ("compare", "map_picture", "pyiqa_plugin"),
     ("pyiqa_hook",),

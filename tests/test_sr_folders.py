@@ -8,7 +8,7 @@ from PIL import Image
 
 from sriqa_metric.calibrate.config import load_config
 from sriqa_metric.calibrate.data.splits import read_data
-from sriqa_metric.calibrate.data.sr_results import read_sr_results
+from sriqa_metric.calibrate.data.sr_results import find_images, read_sr_results
 from sriqa_metric.calibrate.evaluation.ranked import read_ranked
 from sriqa_metric.calibrate.pipelines import adapted
 from sriqa_metric.calibrate.selection.contents import find_contents
@@ -47,7 +47,13 @@ def make(root, names):
 def read_by_all(sr, lr):
     """Command -> (method, content) -> file."""
     run = [f"data.sr={sr}", "validation.contents=1"]
-    compared = find_results([sr / "gan", sr / "plain"])
+    found = find_results([sr / "gan", sr / "plain"])
+    compared = {
+        (method, f"{each.data_set}/{content}" if len(found) > 1 else content): Path(path)
+        for each in found
+        for method, paths in zip(each.methods, each.paths, strict=True)
+        for content, path in zip(each.contents, paths, strict=True)
+    }
     selected = find_contents(sr, lr)
     trained = read_data(load_config("sriqa_lite", run)).full
     adapted_to = read_data(adapted("sriqa_lite", sr, sr / "ranking.csv")).full
@@ -56,11 +62,7 @@ def read_by_all(sr, lr):
     ranked = read_ranked(sr, contents).paths
     keys = [(m, c) for m in trained.methods for c in trained.contents]
     return {
-        "sriqa-compare": {
-            (method, content): Path(path)
-            for method, paths in zip(compared.methods, compared.paths, strict=True)
-            for content, path in zip(compared.contents, paths, strict=True)
-        },
+        "sriqa-compare": compared,
         "select": selected.results,
         "train": trained.paths,
         "adapt": adapted_to.paths,
@@ -151,6 +153,27 @@ def test_what_is_cut(names, contents, tmp_path):
 def test_sets_are_part_of_a_name_where_there_are_several(tmp_path):
     make(tmp_path / "visualization", ["Set5/a_r.png", "Set14/a_r.png"])
     assert set(match_contents({0: read_method(tmp_path)})[0]) == {"Set5/a", "Set14/a"}
+
+
+def test_plain_sets_are_read_where_the_caller_takes_them(tmp_path):
+    make(tmp_path, ["Set5/a.png", "Set14/a.png", "none/notes.txt"])
+    assert read_method(tmp_path).files == []
+    found = read_method(tmp_path, plain_sets=True)
+    assert [name for name, _ in found.files] == ["Set14/a", "Set5/a"]
+    assert found.sets == ["Set14", "Set5"]
+    make(tmp_path, ["b.png"])
+    assert [name for name, _ in read_method(tmp_path, plain_sets=True).files] == ["b"]
+
+
+@pytest.mark.parametrize("place", ["", "SR/", "visualization/Vid4/", "Vid4/"])
+def test_frames_are_in_folders_of_their_clips(place, tmp_path):
+    make(tmp_path, [f"{place}city/0.png", f"{place}city/1.png", f"{place}walk/0.png"])
+    found = read_method(tmp_path, plain_sets=True, clips=True)
+    before = "Vid4/" if "Vid4" in place else ""
+    assert [name for name, _ in found.files] == [
+        f"{before}{f}" for f in ("city/0", "city/1", "walk/0")
+    ]
+    assert list(found.sets) == ["Vid4"] * bool(before)
 
 
 def test_an_ending_that_not_all_files_share_stays(tmp_path):
@@ -253,5 +276,5 @@ def test_images_below_are_those_of_every_folder(tmp_path):
 def test_folders_in_place_of_images_are_pointed_at(tmp_path):
     make(tmp_path, ["results/a/x.png", "results/b/x.png"])
     with pytest.raises(SriqaError, match="results: no images, but 2 folders; give one of these"):
-        find_results([tmp_path / "results", tmp_path / "results" / "a"])
+        find_images(tmp_path / "results")
     assert "give one" not in str(no_images(tmp_path / "none"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ..files import write_text
+from ..scorers.cache import default_cache
 from ..weights.load import load_source
 from .config import DataConfig, RectifierConfig, RunConfig, ValidationConfig
 from .data.mos_sets import require_images
@@ -18,7 +19,6 @@ from .data.sr_results import find_images, read_sr_results
 from .evaluation.data_sets import read_data_set
 from .evaluation.report import write_report
 from .evaluation.run import Request, evaluate
-from .evaluation.score_cache import default_cache
 from .training.quality_runs import train_quality_model
 from .training.runs import train
 

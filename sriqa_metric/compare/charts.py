@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from .comparison import Comparison
-from .output import interval_text, number
+from .wording import interval_text, number
 
 WIDTH, HEIGHT = 1000, 40  # of a chart of one method; a scatter plot is WIDTH×WIDTH
 MOST_PAIRS = 6  # of metrics that are drawn against each other; of more only those with the first

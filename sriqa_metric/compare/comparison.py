@@ -166,7 +166,7 @@ class Comparison:
         Raises
         ------
         SriqaError
-            For fewer than two methods, a name that comes twice, no content, a wrong shape, or a
+            For no method, a name that comes twice, no content, a wrong shape, or a
             score that is not finite (or 1e100 and more).
         """
         values = np.ascontiguousarray(scores, dtype=np.float64)
@@ -199,6 +199,10 @@ class Comparison:
             "higher_is_better": self.higher_is_better,
             "methods": [asdict(method) for method in self.best_first],
             "pairs": [asdict(pair) for pair in self.pairs],
+            "scores": {
+                method.name: dict(zip(self.contents, row, strict=True))
+                for method, row in zip(self.methods, self.scores.tolist(), strict=True)
+            },
             "unmatched": [asdict(one) for one in self.unmatched],
             "failed": [asdict(one) for one in self.failed],
             "notes": list(self.notes),
@@ -206,8 +210,8 @@ class Comparison:
 
 
 def _check(names: Sequence[str], scores: np.ndarray, contents: Sequence[str]) -> None:
-    if len(names) < 2:
-        raise SriqaError(f"a comparison needs at least two methods, got {len(names)}")
+    if not names:
+        raise SriqaError("a comparison needs the scores of at least one method")
     for name in names:
         if names.count(name) > 1:
             raise SriqaError(f"the method {name!r} comes twice; give each a name of its own")

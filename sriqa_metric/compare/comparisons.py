@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SriqaError
-from .comparison import Comparison
+from .agreement import Agreement, agreements
+from .comparison import Comparison, Failure
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A metric that says nothing of a data set, and why."""
+
+    metric: str
+    data_set: str
+    reason: str
+    failed: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +31,12 @@ class Comparisons:
     ----------
     each : tuple of Comparison
         By data set, then by metric, in the order asked for. A metric may lack a data set.
+    missing : tuple of Missing
+        What is lacking, where all was asked for.
     """
 
     each: tuple[Comparison, ...]
+    missing: tuple[Missing, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -52,6 +69,44 @@ class Comparisons:
             f"{', '.join(self.metrics)} on {', '.join(map(repr, self.data_sets))}"
         )
 
+    @property
+    def agreement(self) -> tuple[Agreement, ...]:
+        """How far every two metrics say the same, on each data set."""
+        return agreements(self.each)
+
+    @property
+    def failed(self) -> tuple[Failure, ...]:
+        """Every failure once, whichever metrics it is one for."""
+        holders = (*self.each, *self.missing)
+        return tuple(dict.fromkeys(failure for one in holders for failure in one.failed))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"comparisons": [one.to_dict() for one in self.each]}
+        return {
+            "comparisons": [one.to_dict() for one in self.each],
+            "agreement": [one.to_dict() for one in self.agreement],
+            "missing": [asdict(one) for one in self.missing],
+        }
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each score: data_set, metric, method, content, score.
+
+        Raises
+        ------
+        SriqaError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise SriqaError(
+                "a data frame needs pandas, which is not installed: pip install pandas"
+            ) from None
+        rows = [
+            (one.data_set, one.metric, method.name, content, score)
+            for one in self.each
+            for method, scores in zip(one.methods, one.scores.tolist(), strict=True)
+            for content, score in zip(one.contents, scores, strict=True)
+        ]
+        columns = ["data_set", "metric", "method", "content", "score"]
+        return pandas.DataFrame(rows, columns=columns)

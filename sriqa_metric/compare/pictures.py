@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import SriqaError
 from .comparison import Comparison
 from .comparisons import Comparisons
-from .output import number, places_of
+from .wording import number, places_of
 
 if TYPE_CHECKING:
     from PIL import Image

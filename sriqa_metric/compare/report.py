@@ -15,8 +15,8 @@ from ..names import visible
 from .charts import HEIGHT, MOST_PAIRS, WIDTH, distributions, intervals, scatters
 from .comparison import Comparison
 from .comparisons import Comparisons
-from .output import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
 from .pictures import COLOURS, LONGEST_SIDE, most_different
+from .wording import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
 
 if TYPE_CHECKING:
     from ..quality_map import QualityMap

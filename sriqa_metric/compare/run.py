@@ -1,113 +1,189 @@
-"""From the files of several methods to their comparison."""
+"""From the files of several methods to their comparisons by several metrics."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SriqaError
-from ..files import listed
+from ..files import counted, listed
+from ..registry import DEFAULT_METRIC
+from ..scorers.cache import ScoreCache, default_cache, open_cache
+from ..scorers.make import make_scorers, split_names
+from ..scorers.options import Options
+from ..scorers.scorer import Scorer
+from ..scorers.scoring import Track, scores_of, untracked
 from .comparison import Comparison, Failure
+from .comparisons import Comparisons, Missing
 from .matching import Results, find_results
 
 if TYPE_CHECKING:
     from ..metric import CalibratedMetric
 
-_File = tuple[int, int, str]  # method, content, path
-
-# How well the score of an image repeats, whatever its neighbours: closer scores are equal.
-_TOLERANCE = {"cpu": 1e-5}
-_TOLERANCE_ELSEWHERE = 1e-4
+_Path = str | os.PathLike[str]
 
 
 def compare(
-    metric: CalibratedMetric,
-    arguments: Sequence[str | os.PathLike[str]],
-    batch_size: int | None = None,
-    workers: int | None = None,
-    track: Callable[[Sequence[_File]], Iterable[_File]] = iter,
-) -> Comparison:
+    methods: Sequence[_Path],
+    metric: str | CalibratedMetric | Sequence[str | CalibratedMetric] = DEFAULT_METRIC,
+    *,
+    gt: _Path | Sequence[_Path] = (),
+    suffix: str = "",
+    clips: bool = False,
+    scores: Sequence[_Path] = (),
+    cache: _Path | None = None,
+    device: str = "cpu",
+    track: Track[float | SriqaError] = untracked,
+) -> Comparisons:
     """Compare SR methods by the scores of their results.
 
     Parameters
     ----------
-    metric : CalibratedMetric
-    arguments : sequence of paths
-        One folder or pattern for each method; see `find_results`.
-    batch_size, workers : int, optional
-        See `score_stream`.
+    methods : sequence of paths
+        One folder or pattern for each method.
+    metric : str, CalibratedMetric, or sequence of them
+        Names as `--metric` takes them. Scores of a metric in memory are not cached.
+    gt, suffix, clips
+        Where the ground truth is, and how results are matched; see `find_results`.
+    scores : sequence of paths
+        CSV files of scores made elsewhere; see `ScoreTable`.
+    cache : path, optional
+        SQLite file of scores; by default in the user's cache.
+    device : str
     track : callable, optional
-        Passes the files on while they are scored, as a progress bar does.
+        Passes scores on as they come, as a progress bar does.
 
     Raises
     ------
     SriqaError
-        As `find_results` and `compare_results`.
+        As `find_results`, `make_scorers` and `compare_all`.
     """
-    return compare_results(metric, find_results(arguments), batch_size, workers, track)
+    results = find_results(methods, gt=gt, suffix=suffix, clips=clips)
+    given = [metric] if isinstance(metric, str) or not isinstance(metric, Sequence) else metric
+    metrics: dict[str | CalibratedMetric, None] = {}
+    for one in given:
+        metrics |= dict.fromkeys(split_names([one]) if isinstance(one, str) else [one])
+    files = [Path(file) for file in scores]
+    scorers = make_scorers([*metrics], files, Options(device), references=bool(gt))
+    return compare_all(scorers, results, Path(cache) if cache else default_cache(), track)
 
 
-def compare_results(
-    metric: CalibratedMetric,
+def compare_all(
+    scorers: Sequence[Scorer],
+    results: Sequence[Results],
+    cache: Path | None = None,
+    track: Track[float | SriqaError] = untracked,
+) -> Comparisons:
+    """Score matched results by every metric and compare the methods.
+
+    A content of which a file fails under a metric is left out for every method under that metric,
+    and the file is listed. What the cache knows is not scored again, so a killed run goes on.
+
+    Parameters
+    ----------
+    scorers : sequence of Scorer
+    results : sequence of Results
+        One for each data set.
+    cache : Path, optional
+        SQLite file of scores.
+    track : callable, optional
+        See `compare`.
+
+    Raises
+    ------
+    SriqaError
+        If no metric can score a content for every method, and as `open_cache`.
+    """
+    each: list[Comparison] = []
+    missing: list[Missing] = []
+    with open_cache(cache) if cache else nullcontext() as known:
+        for one in results:
+            notes = _size_notes(one.contents, one.paths)
+            for scorer in scorers:
+                found = _compared(scorer, one, notes, known, track)
+                if isinstance(found, Comparison):
+                    each.append(found)
+                else:
+                    missing.append(found)
+    if not each:
+        raise SriqaError(missing[0].reason)
+    return Comparisons(tuple(each), tuple(missing))
+
+
+def _compared(
+    scorer: Scorer,
     results: Results,
-    batch_size: int | None = None,
-    workers: int | None = None,
-    track: Callable[[Sequence[_File]], Iterable[_File]] = iter,
-    max_pixels: int | None = None,
-) -> Comparison:
-    """Score matched results and compare the methods.
-
-    A content of which a file fails is left out for every method, and the file is listed. `track`
-    passes the files on while they are scored, as a progress bar does. An image of more than
-    `max_pixels` fails; see `score_stream`.
-
-    Raises
-    ------
-    SriqaError
-        If no content can be scored for every method.
-    """
-    from ..images import MAX_PIXELS
-    from ..scoring import score_stream
-
-    limit = max_pixels or MAX_PIXELS
-    files = [
-        (method, content, path)
-        for method, paths in enumerate(results.paths)
-        for content, path in enumerate(paths)
-    ]
-    scores = np.full((len(results.methods), len(results.contents)), np.nan)
-    failed = []
-    stream = score_stream(metric, (path for *_, path in files), batch_size, workers, limit)
-    for method, content, path in track(files):
-        score = next(stream)
-        if isinstance(score, SriqaError):
-            failed.append(Failure(results.contents[content], path, str(score)))
-        else:
-            scores[method, content] = score
+    notes: tuple[str, ...],
+    cache: ScoreCache | None,
+    track: Track[float | SriqaError],
+) -> Comparison | Missing:
+    """One metric on one data set."""
+    where = f"{scorer.name} on {results.data_set}" if results.data_set else scorer.name
+    if scorer.needs_reference and not results.references:
+        reason = f"{where}: there is no ground truth; give its folder with --gt"
+        return Missing(scorer.name, results.data_set, reason)
+    scores, failed = _score(scorer, results, cache, track, where)
     kept = np.flatnonzero(np.isfinite(scores).all(0))
     if not kept.size:
-        raise SriqaError(
-            f"no content could be scored for every method; {len(failed)} of {len(files)} files "
-            f"failed, the first: {failed[0].error}"
+        reason = (
+            f"{where}: no content could be scored for every method; {len(failed)} of "
+            f"{counted(scores.size, 'file')} failed, the first: {failed[0].error}"
         )
-    paths = tuple(tuple(row[k] for k in kept) for row in results.paths)
-    contents = [results.contents[k] for k in kept]
+        return Missing(scorer.name, results.data_set, reason, failed)
+    contents, units = _units(results, kept)
     return Comparison.from_scores(
         results.methods,
-        scores[:, kept],
+        np.stack([scores[:, unit].mean(1) for unit in units], axis=1),
         contents,
-        metric=metric.name,
-        weights=metric.weights_id,
-        tolerance=_TOLERANCE.get(metric.device.type, _TOLERANCE_ELSEWHERE),
+        metric=scorer.name,
+        weights=scorer.weights_id,
+        tolerance=scorer.tolerance,
+        higher_is_better=scorer.higher_is_better,
+        data_set=results.data_set,
         unmatched=results.unmatched,
-        failed=tuple(failed),
-        notes=_size_notes(contents, paths),
-        paths=paths,
+        failed=failed,
+        notes=notes,
+        paths=tuple(tuple(row[unit[len(unit) // 2]] for unit in units) for row in results.paths),
     )
+
+
+def _units(results: Results, kept: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
+    """What is compared, and the frames of each: clips, or else single contents."""
+    if not results.clips:
+        return [results.contents[k] for k in kept], [np.array([k]) for k in kept]
+    frames: dict[str, list[int]] = {}
+    for k in kept:
+        frames.setdefault(results.clips[k], []).append(k)
+    return list(frames), [np.array(own) for own in frames.values()]
+
+
+def _score(
+    scorer: Scorer,
+    results: Results,
+    cache: ScoreCache | None,
+    track: Track[float | SriqaError],
+    what: str,
+) -> tuple[np.ndarray, tuple[Failure, ...]]:
+    """Scores (N, n), NaN where a file failed, and the failures."""
+    # Content by content: a ground truth is read once for all methods.
+    places = [(m, k) for k in range(len(results.contents)) for m in range(len(results.methods))]
+    paths = [Path(results.paths[m][k]) for m, k in places]
+    truths = [Path(results.references[k]) for _, k in places] if results.references else []
+    scores = np.full((len(results.methods), len(results.contents)), np.nan)
+    failed = []
+    found = scores_of(scorer, paths, truths, cache, track, what)
+    for (m, k), score in zip(places, found, strict=True):
+        if isinstance(score, SriqaError):
+            failed.append(Failure(results.contents[k], results.paths[m][k], str(score)))
+        else:
+            scores[m, k] = score
+    return scores, tuple(failed)
 
 
 def _size_notes(contents: Sequence[str], paths: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -129,3 +131,49 @@ def test_an_output_is_no_input(folders, tmp_path, monkeypatch):
         assert (found.exit_code, found.stdout) == (2, "")
         assert found.stderr.startswith(f"sriqa-compare: {options[-1]}: ")
     assert image.read_bytes() == before
+
+
+def test_a_dry_run_shows_what_is_matched_and_scores_nothing(folders, tmp_path):
+    broken = folders[0] / "coffee.png"
+    broken.write_bytes(b"")
+    (tmp_path / "bicubic" / "alone_x2.png").touch()
+    code = "import sys; from sriqa_metric.cli.compare import main\n"
+    code += (
+        "try: main()\nfinally: print([m for m in ('torch', 'scipy', 'PIL') if m in sys.modules])"
+    )
+    arguments = [f"cubic={folders[0]}", folders[1], "--dry-run", "--suffix", "_x2", "-o", "none/x"]
+    found = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    *lines, modules = found.stdout.splitlines()
+    assert lines == [
+        "2 contents",
+        f"  cubic: {folders[0]}, 2 files: chelsea (chelsea.png) to coffee (coffee.png)",
+        f"  realesrgan_x4plus: {folders[1]}, 2 files: chelsea (chelsea.png) to coffee (coffee.png)",
+        "  left out: alone is not in realesrgan_x4plus",
+    ]
+    assert modules == "[]"
+
+
+def test_frames_are_matched_by_clip(tmp_path):
+    (tmp_path / "x" / "city").mkdir(parents=True)
+    (tmp_path / "x" / "city" / "0.png").touch()
+    found = run(tmp_path / "x", "--clips", "--dry-run")
+    assert (found.exit_code, found.stdout.splitlines()[0]) == (0, "1 frame of 1 clip")
+    found = run(tmp_path / "x", "--suffix", "_x2", "--dry-run")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.startswith("sriqa-compare: '_x2': no file's name ends with this suffix")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
+def test_what_is_matched_is_told_where_somebody_looks(folders):
+    master, terminal = os.openpty()
+    command = [sys.executable, "-m", "sriqa_metric.cli.compare", *folders, "-o", "none/x"]
+    assert subprocess.run(command, stderr=terminal).returncode == 2
+    os.close(terminal)
+    with open(master, "rb", buffering=0) as stream:
+        first, second, *_ = stream.read(10_000).decode().splitlines()
+    assert first == "sriqa-compare: 2 methods; 2 contents"
+    assert second.startswith("sriqa-compare: none/x: there is no folder none")
+    assert run(*folders, "-o", "none/x").stderr == f"{second}\n"

@@ -43,7 +43,7 @@ def test_no_name_is_obeyed(tmp_path, monkeypatch):
     "Names and lists", "scores in CSV, given to `sriqa-calibrate evaluate --scores`", "read back"
 )
 def test_scores_in_csv_are_read_back(tmp_path, monkeypatch):
-    from sriqa_metric.calibrate.evaluation.scorers import read_score_tables
+    from sriqa_metric.scorers.tables import read_score_tables
 
     monkeypatch.chdir(tmp_path)
     names = ["=1+1.png", "-x.png", 'é,".png']

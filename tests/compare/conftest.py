@@ -40,6 +40,20 @@ def hostile(rng: np.random.Generator) -> Comparison:
 
 
 @pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes empty files in a folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(*paths: str) -> Path:
+        for path in paths:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
 def pictures(tmp_path: Path, rng: np.random.Generator) -> Callable[[str], Path]:
     """Makes a folder of four small noisy pictures."""
 

@@ -67,7 +67,8 @@ def examples(rng) -> list[Comparison]:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_report(lite, opened, width, scheme):
-    found = compare(lite, [f"{EXAMPLES}/*_{method}.png" for method in METHODS])
+    patterns = [f"{EXAMPLES}/*_{method}.png" for method in METHODS]
+    (found,) = compare(patterns, lite).each
     page = opened(found, width=width, scheme=scheme)
     assert page.locator("h1").inner_text() == "Comparison of 3 SR methods"
     methods = page.locator("table").first.locator("tbody th").all_inner_texts()

@@ -1,35 +1,31 @@
-"""Folders and patterns matched by content."""
+"""Results matched by data set and content."""
 
 import os
 import sys
+import tempfile
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
 
 from sriqa_metric.compare.matching import Unmatched, find_results
 from sriqa_metric.errors import SriqaError
 from tests.conftest import EXAMPLES
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Makes empty files in a folder that is the current one."""
-    monkeypatch.chdir(tmp_path)
-
-    def make(*paths: str) -> Path:
-        for path in paths:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).touch()
-        return tmp_path
-
-    return make
+def one(*arguments, **options):
+    """The only data set."""
+    (found,) = find_results(arguments, **options)
+    return found
 
 
 def test_folders(here):
     here(
         "bicubic/b.png", "bicubic/a.PNG", "gan/a.webp", "gan/b.jpg", "gan/notes.txt", "gan/s/c.png"
     )
-    found = find_results(["bicubic", Path("gan")])
+    found = one("bicubic", Path("gan"))
     assert found.methods == ("bicubic", "gan")
     assert found.contents == ("a", "b")
     assert found.paths == (("bicubic/a.PNG", "bicubic/b.png"), ("gan/a.webp", "gan/b.jpg"))
@@ -38,118 +34,329 @@ def test_folders(here):
 
 def test_folder_name_at_the_end_of_a_file_name(here):
     here("bicubic/a_1_bicubic.png", "bicubic/b_x.png", "gan/a_1_gan.png", "gan/b_x.png")
-    assert find_results(["bicubic/", "./gan"]).contents == ("a_1", "b_x")
+    assert one("bicubic/", "./gan").contents == ("a_1", "b_x")
 
 
 def test_patterns_of_the_examples():
     methods = ("bicubic", "dat_light_x4", "realesrgan_x4plus")
-    found = find_results([f"{EXAMPLES}/*_{method}.png" for method in methods])
+    found = one(*(f"{EXAMPLES}/*_{method}.png" for method in methods))
     assert found.methods == methods
     assert found.contents == ("astronaut", "chelsea", "coffee")
     assert found.paths[1][2] == f"{EXAMPLES}/coffee_dat_light_x4.png"
 
 
-@pytest.mark.parametrize(
-    ("pattern", "name", "content"),
-    [
-        ("d/*_new.png", "new", "a_b"),
-        ("./d//*_new.*", "new", "a_b"),
-        ("d/a*_new.png", "a_new", "_b"),
-        ("d/?_b_new.png", "b_new", "a"),
-        ("d/[ab]_b_new.png", "b_new", "a"),
-        ("d/[!x]_b_new.p?g", "b_new", "a"),
-        ("d/*.png", "d", "a_b_new"),
-        ("d/*", "d", "a_b_new"),
-        ("**/*_new.png", "new", "d/a_b"),
-        ("*/a_b_new.png", "a_b_new", "d"),
-    ],
-)
-def test_what_a_pattern_means(here, pattern, name, content):
-    here("d/a_b_new.png", f"other/{content}.png")
-    other = f"other/{'**/' if '/' in content else ''}*.png"
-    found = find_results([pattern, other])
-    assert found.methods == (name, "other")
-    assert found.contents == (content,)
+@pytest.mark.answers("Names and lists", "one method alone, in `sriqa-compare`", "its scores")
+def test_one_method(here):
+    here("x/a.png", "x/b.png")
+    found = one("x")
+    assert (found.methods, found.contents, found.unmatched) == (("x",), ("a", "b"), ())
 
 
-def test_pattern_in_a_folder_with_brackets(here):
-    here("out[1]/a_x.png", "out[1]/a_y.png")
-    found = find_results(["out[[]1]/*_x.png", "out[[]1]/*_y.png"])
-    assert found.methods == ("x", "y")
-    assert found.contents == ("a",)
-    here("out[1]/z/a.png", "out[1]/y/a.png")
-    assert find_results(["out[1]/z", "out[1]/y"]).methods == ("z", "y")
-
-
-def test_a_wildcard_stands_for_folders(here):
-    here("set/a/bicubic.png", "set/b/bicubic.png", "set/a/gan.png", "set/b/gan.png")
-    found = find_results(["set/*/bicubic.png", "set/*/gan.png"])
-    assert found.methods == ("bicubic", "gan")
-    assert found.contents == ("a", "b")
-
-
-def test_equal_names_are_told_apart_by_their_path(here):
-    here("one/x/out/a.png", "two/x/out/a.png", "gan/a.png", "p/a_gan.png")
-    found = find_results(["one/x/out", "two/x/out", "gan", "p/*_gan.png"])
-    assert found.methods[:2] == ("one/x/out", "two/x/out")
-    assert found.methods[3] == "p/gan"
-    assert len(set(found.methods)) == 4
-    assert found.methods[2].endswith("/gan")
-
-
-def test_the_same_folder_twice(here):
-    here("gan/a.png")
-    assert find_results(["gan", "gan/", "./gan"]).methods == ("gan", "gan (2)", "gan (3)")
-
-
-def test_the_current_folder_has_a_name(here):
-    root = here("a.png", "gan/a.png")
-    assert find_results([".", "gan"]).methods == (root.name, "gan")
+def test_no_method():
+    with pytest.raises(SriqaError, match="give a folder or a quoted pattern for each method"):
+        find_results([])
 
 
 def test_unmatched_contents_say_who_lacks_them(here):
     here("x/a.png", "x/b.png", "y/a.png", "y/c.png", "z/a.png", "z/b.png")
-    found = find_results(["x", "y", "z"])
+    found = one("x", "y", "z")
     assert found.contents == ("a",)
     assert found.unmatched == (Unmatched("b", ("y",)), Unmatched("c", ("x", "z")))
 
 
 def test_unicode_in_either_form(here):
     here("x/caf\u00e9.png", "y/cafe\u0301.png", "x/図.png", "y/図_y.png")
-    assert find_results(["x", "y"]).contents == ("caf\u00e9", "図")
+    assert one("x", "y").contents == ("caf\u00e9", "図")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
 def test_names_that_are_no_text(here):
     name = os.fsdecode(b"\xe9\xff")
     here(f"x/{name}.png", f"y/{name}.png")
-    assert find_results(["x", "y"]).contents == (name,)
+    assert one("x", "y").contents == (name,)
 
 
 def test_two_files_of_one_content(here):
     here("x/a.png", "x/a.jpg", "y/a.png")
     with pytest.raises(SriqaError, match=r"x/a\.jpg and x/a\.png.* x .*'a'"):
-        find_results(["x", "y"])
+        one("x", "y")
     here("z/b.png", "z/b_z.png")
     with pytest.raises(SriqaError, match=r"z/b\.png and z/b_z\.png"):
-        find_results(["z", "y"])
+        one("z", "y")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ([], "at least two methods, got 0"),
-        (["x"], "at least two methods, got 1"),
-        (["x", "missing"], "missing: no such folder"),
-        (["x", "empty"], "empty: no images"),
-        (["x", "*_gan.png"], "*_gan.png: no image files match"),
-        (["x", "x/a.png"], "x/a.png: is a file; give the folder"),
-        (["x", "y"], "x has a, b; y has 0, 1, 2 and 2 more"),
-    ],
+SETS = ("Set14", "Set5", "Urban100")
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "results in `<method>/visualization/<set>/` or `<method>/<set>/`",
+    "matched within each data set",
 )
-def test_errors(here, arguments, told):
-    here("x/a.png", "x/b.png", "empty/notes.txt", *(f"y/{k}.png" for k in range(5)))
+def test_data_sets(here):
+    here(*(f"ours/visualization/{each}/{name}_run.png" for each in SETS for name in "ab"))
+    here(*(f"swinir/{each}/{name}x4_SwinIR.png" for each in SETS for name in "ab"))
+    found = find_results(["ours", "swinir"])
+    assert tuple(each.data_set for each in found) == SETS
+    for each in found:
+        assert each.methods == ("ours", "swinir")
+        assert each.contents == ("a", "b")
+        assert each.unmatched == each.references == each.clips == ()
+    assert found[1].paths == (
+        ("ours/visualization/Set5/a_run.png", "ours/visualization/Set5/b_run.png"),
+        ("swinir/Set5/ax4_SwinIR.png", "swinir/Set5/bx4_SwinIR.png"),
+    )
+
+
+def test_what_all_files_share_is_asked_of_each_data_set(here):
+    here("x/Set5/ax4.png", "x/Set5/bx4.png", "x/U/c_SRF_4.png", "x/U/d_SRF_4.png")
+    here("y/Set5/a.png", "y/Set5/b.png", "y/U/c.png", "y/U/d.png")
+    assert [each.contents for each in find_results(["x", "y"])] == [("a", "b"), ("c", "d")]
+
+
+def test_images_in_no_set_are_of_the_only_one(here):
+    here("x/a.png", "y/Set5/a.png", "z/visualization/Set5/a.png")
+    assert one("x", "y", "z").data_set == "Set5"
+    assert one("x").data_set == ""
+    assert one("y").data_set == "Set5"
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a data set that one method lacks, in `sriqa-compare`",
+    "left out, which is told in one line; the other sets are compared",
+)
+def test_a_data_set_that_a_method_lacks_is_one_line(here):
+    here(*(f"x/{each}/{name}.png" for each in SETS for name in range(40)))
+    here(*(f"y/{each}/{name}.png" for each in SETS[:2] for name in range(40)), "y/Urban100/log")
+    first, second = find_results(["x", "y"])
+    assert (first.data_set, second.data_set) == SETS[:2]
+    assert first.unmatched == (Unmatched("Urban100 (40 contents)", ("y",)),)
+    assert second.unmatched == ()
+    assert "x/Urban100/0.png" in first.files
+
+
+@pytest.mark.answers(
+    "Names and lists", "methods without a data set in common", "error: what each has"
+)
+def test_no_data_set_in_common(here):
+    here("x/Set5/a.png", "y/Set14/a.png", "z/a.png")
     with pytest.raises(SriqaError) as error:
-        find_results(arguments)
-    assert told in str(error.value)
-    assert "\n" not in str(error.value)
+        find_results(["x", "y", "z"])
+    assert "x has Set5; y has Set14; z has images in no data set; give the folder" in str(
+        error.value
+    )
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "`--gt DIR` where results are in data sets, and in none",
+    "`DIR/<set>/`; `DIR`; matched as a method's files are",
+)
+def test_ground_truth(here):
+    here("x/0801x4_SwinIR.png", "x/0802x4_SwinIR.png", "HR/0801.png", "HR/0802.png", "HR/0803.png")
+    found = one("x", gt="HR")
+    assert found.contents == ("0801", "0802")
+    assert found.references == ("HR/0801.png", "HR/0802.png")
+    assert found.unmatched == ()
+    assert "HR/0803.png" in found.files
+    here(*(f"y/{each}/{name}.png" for each in SETS for name in "ab"))
+    here(*(f"data/{each}/HR/{name}.png" for each in SETS[:2] for name in "ab"))
+    found = find_results(["y"], gt=[Path("data")])
+    assert [each.references for each in found] == [
+        ("data/Set14/HR/a.png", "data/Set14/HR/b.png"),
+        ("data/Set5/HR/a.png", "data/Set5/HR/b.png"),
+        (),
+    ]
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a content without ground truth, in `sriqa-compare --gt`",
+    "left out for all metrics, and told",
+)
+def test_a_content_without_ground_truth_is_unmatched(here):
+    here("x/a.png", "x/b.png", "x/c.png", "y/a.png", "y/b.png", "hr/a.png", "hr/c.png")
+    found = one("x", "y", gt="hr")
+    assert found.contents == ("a",)
+    assert found.unmatched == (
+        Unmatched("b", ("ground truth",)),
+        Unmatched("c", ("y",)),
+    )
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "LR and HR images in one folder (`img_001_SRF_4_LR.png`), as ground truth",
+    "error: a pattern can pick them; `--gt 'DIR/*_HR.png'` does",
+)
+def test_ground_truth_beside_other_images_is_picked_by_a_pattern(here):
+    here(*(f"gt/img_00{k}_SRF_4_{kind}.png" for k in (1, 2) for kind in ("LR", "HR")))
+    here("x/img_001_SRF_4_ours.png", "x/img_002_SRF_4_ours.png")
+    with pytest.raises(SriqaError, match=r"these have img_001, img_002; it has .*'gt/\*_HR.png'"):
+        find_results(["x"], gt="gt")
+    assert one("x", gt="gt/*_HR.png").references == (
+        "gt/img_001_SRF_4_HR.png",
+        "gt/img_002_SRF_4_HR.png",
+    )
+
+
+def test_ground_truth_has_no_method_s_name(here):
+    here("ground truth/a.png", "y/a.png", "hr/a.png")
+    found = one("ground truth", "y", gt="hr")
+    assert (found.methods, found.references) == (("ground truth", "y"), ("hr/a.png",))
+
+
+def test_clips(here):
+    here(
+        *(
+            f"{method}/{clip}/{k:02}_{method}.png"
+            for method in "xy"
+            for clip in "ab"
+            for k in (0, 1)
+        )
+    )
+    here("gt/GT/a/00.png", "gt/GT/a/01.png", "gt/GT/b/00.png", "gt/GT/b/01.png", "gt/lr/a/00.png")
+    found = one("x", "y", clips=True, gt="gt")
+    assert found.contents == ("a/00", "a/01", "b/00", "b/01")
+    assert found.clips == ("a", "a", "b", "b")
+    assert found.paths[0][2] == "x/b/00_x.png"
+    assert found.references[3] == "gt/GT/b/01.png"
+    assert [each.data_set for each in find_results(["x", "y"])] == ["a", "b"]
+
+
+def test_clips_in_data_sets(here):
+    here(*(f"x/{each}/city/{k}.png" for each in SETS for k in (0, 1)))
+    here(*(f"y/visualization/{each}/city/{k}_r.png" for each in SETS for k in (0, 1)))
+    for found, name in zip(find_results(["x", "y"], clips=True), SETS, strict=True):
+        assert (found.data_set, found.contents) == (name, ("city/0", "city/1"))
+        assert found.clips == ("city", "city")
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "a clip that one method lacks, or frames of it, with `--clips`",
+    "the frames that all have are compared; a whole clip is told in one line",
+)
+def test_frames_that_a_method_lacks(here):
+    here(*(f"x/{clip}/{k}.png" for clip in "abc" for k in range(9)))
+    here(*(f"y/a/{k}.png" for k in range(9)), *(f"y/b/{k}.png" for k in range(8)))
+    found = one("x", "y", clips=True)
+    assert len(found.contents) == len(found.clips) == 17
+    assert found.unmatched == (Unmatched("b/8", ("y",)), Unmatched("c (9 frames)", ("y",)))
+
+
+@pytest.mark.answers(
+    "Names and lists", "`--clips` where images are in no folders of clips", "error: leave it out"
+)
+def test_images_are_no_clips(here):
+    here("x/a.png", "y/c/a.png")
+    with pytest.raises(SriqaError, match=r"^x: no clips, .*; it has 1 image and 0 folders; leave"):
+        find_results(["x", "y"], clips=True)
+
+
+def test_the_suffix_is_dropped_where_it_is(here):
+    here("x/a_x4out.png", "x/b_x4out_x.png", "y/a_x4out.png", "y/b.png", "z/*_x4out.png")
+    assert one("x", "y", suffix="_x4out").contents == ("a",)
+    here("v/cafe\u0301_\u00e9.png", "w/S/caf\u00e9.png")
+    assert one("v", "w", suffix="_e\u0301").contents == ("caf\u00e9",)
+    assert one("v/*.png", "w/*/*.png", suffix="_e\u0301").contents == ("caf\u00e9",)
+
+
+def test_a_suffix_of_frames_is_of_the_frame(here):
+    here("x/a/out.png", "x/b/0out.png", "y/a/out.png", "y/b/0.png")
+    assert one("x", "y", clips=True, suffix="out").contents == ("a/out", "b/0")
+
+
+@pytest.mark.answers(
+    "Names and lists", "a `--suffix` that no file has", "error: how some files are called"
+)
+def test_a_suffix_that_no_file_has(here):
+    here("x/a_x4.png", "y/S/b.png")
+    with pytest.raises(SriqaError) as error:
+        find_results(["x", "y"], suffix="_x2")
+    assert str(error.value).startswith("'_x2': no file's name ends with this suffix")
+    assert str(error.value).endswith("they are called a_x4.png, b.png")
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "methods whose files have no content in common",
+    "error: some names of each; drop their ends with --suffix",
+)
+def test_no_content_in_common(here):
+    here("x/a.png", "x/b.png", *(f"y/{k}.png" for k in range(5)))
+    with pytest.raises(SriqaError) as error:
+        find_results(["x", "y"])
+    assert "x has a, b; y has 0, 1, 2 and 2 more; drop" in str(error.value)
+    here("p/Set5/a.png", "q/Set5/b.png", "p/Set14/a.png", "q/Set14/a.png")
+    with pytest.raises(SriqaError, match=r"^Set5: no content"):
+        find_results(["p", "q"])
+
+
+# Any name of a file; hidden files, and names that a file system may not take, apart.
+names = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\0")
+    | st.sampled_from("=_ .x4"),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: not name.startswith(".") and len(os.fsencode(name)) < 100)
+contents = st.lists(names, min_size=1, max_size=6, unique=True)
+
+
+@st.composite
+def results(draw):
+    """Method -> names of its files, which are most of the same contents with an ending."""
+    pool = draw(contents)
+    methods = draw(st.lists(names, min_size=1, max_size=3, unique=True))
+    ending = st.sampled_from(["", "", "x4", "_x2_ours", "_out", "=1"])
+    return {
+        method: [f"{stem}{end}" for stem in pool[draw(st.integers(0, min(2, len(pool) - 1))) :]]
+        for method in methods
+        for end in [draw(ending)]
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(results(), names)
+def test_no_file_is_lost_whatever_its_name(files, data_set):
+    with tempfile.TemporaryDirectory() as root:
+        for method, stems in files.items():
+            for stem in stems:
+                path = Path(root, method, data_set, f"{stem}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+        there = {str(path) for path in Path(root).rglob("*.png")}
+        try:
+            (found,) = find_results([Path(root, method) for method in files])
+        except SriqaError as error:
+            found = str(error)
+    if isinstance(found, str):
+        event("error")
+        assert "two files of" in found or "no content that all methods have" in found
+        return
+    assert found.methods == tuple(files)
+    assert set(found.files) == there
+    for method, paths in zip(files, found.paths, strict=True):
+        for content, path in zip(found.contents, paths, strict=True):
+            assert Path(path).parent == Path(root, method, data_set)
+            assert unicodedata.normalize("NFC", Path(path).stem).startswith(content)
+        left = [one for one in found.unmatched if method not in one.lacking]
+        assert len(paths) + len(left) == len(files[method])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(names, min_size=1, max_size=3, unique_by=str.casefold), contents)
+def test_equal_names_are_matched(methods, stems):
+    assume(not any(stem.endswith(f"_{method}") for stem in stems for method in methods))
+    assume(len({unicodedata.normalize("NFC", stem) for stem in stems}) == len(stems))
+    with tempfile.TemporaryDirectory() as root:
+        for method in methods:
+            Path(root, method).mkdir()
+            for stem in stems:
+                Path(root, method, f"{stem}.png").touch()
+        (found,) = find_results([Path(root, method) for method in methods])
+    assert len(found.contents) == len(stems)
+    assert found.unmatched == ()
+    for paths in zip(*found.paths, strict=True):
+        assert len({Path(path).name for path in paths}) == 1

@@ -10,16 +10,19 @@ import subprocess
 import numpy as np
 import pytest
 
-from sriqa_metric.compare import Comparison
+from sriqa_metric.compare import Comparison, Comparisons
+from sriqa_metric.compare.comparison import Failure
+from sriqa_metric.compare.comparisons import Missing
 from sriqa_metric.compare.matching import Unmatched
-from sriqa_metric.compare.output import WRITERS, write_comparison
+from sriqa_metric.compare.output import WRITERS, write_comparisons
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.names import csv_name
 
 
-def text_of(comparison: Comparison, style: str) -> str:
+def text_of(found: Comparison | Comparisons, style: str, intervals: bool = False) -> str:
     stream = io.StringIO()
-    write_comparison(comparison, style, stream)
+    several = found if isinstance(found, Comparisons) else Comparisons((found,))
+    write_comparisons(several, style, stream, intervals)
     return stream.getvalue()
 
 
@@ -44,7 +47,9 @@ def strict_json(text: str):
 
 
 def test_json(made):
-    found = strict_json(text_of(made, "json"))
+    document = strict_json(text_of(made, "json"))
+    assert (document["agreement"], document["missing"]) == ([], [])
+    (found,) = document["comparisons"]
     assert (found["metric"], found["weights"]) == ("some_metric", "sha256:0123")
     assert found["higher_is_better"] is True
     assert [method["name"] for method in found["methods"]] == ["dat_x4", "gan_x4", "bicubic"]
@@ -59,6 +64,8 @@ def test_json(made):
         assert pair["win_rate"] == pair["wins_a"] / pair["n"]
     assert found["unmatched"] == [{"content": "extra", "lacking": ["bicubic", "gan_x4"]}]
     assert (found["failed"], found["notes"]) == ([], [])
+    assert found["scores"]["gan_x4"]["29"] == made.scores[2, 29]
+    assert list(found["scores"]) == ["bicubic", "dat_x4", "gan_x4"]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
@@ -66,7 +73,7 @@ def test_json_has_no_nan_in_odd_cases(n):
     ramp = np.arange(n, dtype=float)
     rows = [ramp, ramp, ramp + 1, -ramp, np.zeros(n)]
     found = Comparison.from_scores(list("ABCDE"), np.array(rows), metric="m", weights="w")
-    document = strict_json(text_of(found, "json"))
+    (document,) = strict_json(text_of(found, "json"))["comparisons"]
     assert document["pairs"][0]["p_value"] == 1
     for style in WRITERS:
         assert not re.search(r"\b(nan|inf)\b", text_of(found, style), re.IGNORECASE)
@@ -75,7 +82,8 @@ def test_json_has_no_nan_in_odd_cases(n):
 def test_csv(made):
     text = text_of(made, "csv")
     assert text.startswith(
-        "a,b,n,wins_a,win_rate,p_value,p_holm,effect,mean_a,mean_b,metric,weights\n"
+        "data_set,metric,higher_is_better,a,b,n,wins_a,win_rate,p_value,p_holm,effect,"
+        "mean_a,mean_b,weights\n"
     )
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["a"], row["b"]) for row in rows] == [
@@ -109,7 +117,7 @@ def test_what_is_left_out_is_listed_shortly():
     found = Comparison.from_scores(["A", "B"], np.eye(2), metric="m", weights="w", unmatched=many)
     assert text_of(found, "table").count("left out: c") == 10
     assert "left out for reasons like these: 15 more" in text_of(found, "table")
-    assert len(strict_json(text_of(found, "json"))["unmatched"]) == 25
+    assert len(strict_json(text_of(found, "json"))["comparisons"][0]["unmatched"]) == 25
 
 
 def test_markdown(made):
@@ -134,20 +142,48 @@ def test_latex(made):
         r"Method & some\_metric $\uparrow$ \\",
         r"\midrule",
     ]
-    assert re.fullmatch(r"dat\\_x4 & \$\\mathbf{2\.\d+} \\pm 0\.\d+\$ \\\\", body[4])
-    assert re.fullmatch(r"gan\\_x4 & \$\\underline{1\.\d+} \\pm 0\.\d+\$ \\\\", body[5])
-    assert re.fullmatch(r"bicubic & \$-?0\.\d+ \\pm 0\.\d+\$ \\\\", body[6])
+    assert re.fullmatch(r"dat\\_x4 & \$\\mathbf{2\.\d+}\$ \\\\", body[4])
+    assert re.fullmatch(r"gan\\_x4 & \$\\underline{1\.\d+}\$ \\\\", body[5])
+    assert re.fullmatch(r"bicubic & \$-?0\.\d+\$ \\\\", body[6])
     assert body[7:] == [r"\bottomrule", r"\end{tabular}"]
+    text = text_of(made, "latex", intervals=True)
+    assert re.search(r"dat\\_x4 & \$\\mathbf{2\.\d+} \\pm 0\.\d+\$ \\\\", text)
 
 
-def test_equal_best_methods_are_all_bold():
-    rows = [[1.0, 2, 3], [3.0, 2, 1], [0.0, 1, 2]]
+def marked(*means: float, noise=(0.001, -0.001) * 10) -> str:
+    """The LaTeX table of methods A, B, … whose scores differ from the means by shifted noise."""
+    rows = [[mean + each for each in (noise[k:] + noise[:k])] for k, mean in enumerate(means)]
+    names = "ABCDE"[: len(means)]
+    return text_of(Comparison.from_scores(names, np.array(rows), metric="m", weights="w"), "latex")
+
+
+def test_what_the_test_tells_apart_is_marked():
+    text = marked(3, 2, 1)
+    assert re.search(r"A & \$\\mathbf", text)
+    assert re.search(r"B & \$\\underline", text)
+    assert "% bold: the best mean and all that the test" in text
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "methods that the test cannot tell apart, in a LaTeX or Markdown table",
+    "marked alike; no mark where nothing stands below",
+)
+def test_what_cannot_be_told_apart_is_marked_alike():
+    text = marked(3, 3, 2, 2, 1)
+    assert text.count(r"\mathbf") == 2
+    assert text.count(r"\underline") == 2
+    text = marked(3, 3, 1)
+    assert text.count(r"\mathbf") == 2
+    assert r"\underline" not in text
+    assert r"\mathbf" not in marked(3, 3)
+    assert marked(3, 2).count(r"\mathbf") == 1
+
+
+def test_three_images_mark_nothing():
+    rows = [[1.0, 2, 3], [3.0, 4, 5], [0.0, 1, 2]]
     found = Comparison.from_scores(list("ABC"), np.array(rows), metric="m", weights="w")
-    text = text_of(found, "latex")
-    assert text.count("mathbf") == 2
-    assert r"C & $\underline{1" in text
-    same = Comparison.from_scores(list("AB"), np.array(rows[:2]), metric="m", weights="w")
-    assert "mathbf" not in text_of(same, "latex")
+    assert not re.search(r"mathbf|underline", text_of(found, "latex"))
 
 
 @pytest.mark.answers(
@@ -180,9 +216,9 @@ def test_hostile_names_in_markdown(hostile):
 
 
 def test_hostile_names_everywhere_else(hostile):
-    assert strict_json(text_of(hostile, "json"))["metric"] == hostile.metric
+    assert strict_json(text_of(hostile, "json"))["comparisons"][0]["metric"] == hostile.metric
     rows = list(csv.reader(io.StringIO(text_of(hostile, "csv"), newline="")))
-    assert {len(row) for row in rows} == {12}
+    assert {len(row) for row in rows} == {14}
     assert hostile.methods[0].name in text_of(hostile, "table")
 
 
@@ -245,5 +281,153 @@ def test_csv_holds_no_formula_and_is_read_back(nasty):
 
 @pytest.mark.answers("Names and lists", "any name, in JSON and JSON lines", "exact")
 def test_json_is_exact(nasty):
-    found = {method["name"] for method in strict_json(text_of(nasty, "json"))["methods"]}
+    found = {
+        method["name"]
+        for method in strict_json(text_of(nasty, "json"))["comparisons"][0]["methods"]
+    }
     assert found == set(NASTY)
+
+
+@pytest.fixture
+def several(rng) -> Comparisons:
+    """Three methods by two metrics on two data sets; one metric lacks the second."""
+
+    def one(metric, data_set, scores, up, **options):
+        return Comparison.from_scores(
+            ["bicubic", "gan", "dat"],
+            scores,
+            metric=metric,
+            weights=f"{metric} weights",
+            data_set=data_set,
+            higher_is_better=up,
+            **options,
+        )
+
+    level = rng.normal(0, 0.01, (3, 20))
+    rises, falls = np.array([[1.0], [2], [3]]), np.array([[200.0], [500], [400]])
+    return Comparisons(
+        (
+            one("psnr", "Set_5", level + rises, True),
+            one("niqe", "Set_5", 100 * level + falls, False),
+            one(
+                "niqe", "Set14", 1000 * level + falls, False, failed=(Failure("x", "x.png", "no"),)
+            ),
+        ),
+        (Missing("psnr", "Set14", "psnr on Set14: there is no ground truth"),),
+    )
+
+
+def test_several_in_latex(several):
+    lines = text_of(several, "latex").splitlines()
+    body = [line for line in lines if not line.startswith("%")]
+    assert body[:6] == [
+        r"\begin{tabular}{lcccc}",
+        r"\toprule",
+        r" & \multicolumn{2}{c}{Set\_5} & \multicolumn{2}{c}{Set14} \\",
+        r"\cmidrule(lr){2-3} \cmidrule(lr){4-5}",
+        r"Method & psnr $\uparrow$ & niqe $\downarrow$ & psnr $\uparrow$ & niqe $\downarrow$ \\",
+        r"\midrule",
+    ]
+    for line in body[6:9]:
+        assert len(re.split(r"(?<!\\)&", line)) == 5
+    assert [line.split(" & ")[0] for line in body[6:9]] == ["bicubic", "gan", "dat"]
+    assert re.match(r"bicubic & \$1\.\d+\$ & \$\\mathbf{\d+\.\d}\$ & -- & \$\\mathbf", body[6])
+    assert any("n = 20 images of Set_5, n = 20 images of Set14 (niqe)" in line for line in lines)
+    assert any("Set_5 psnr has gan better than bicubic, niqe bicubic better" in li for li in lines)
+    assert any("psnr on Set14: there is no ground truth" in line for line in lines)
+    assert sum("left out: Set14: a file of x failed" in line for line in lines) == 1
+    with_halves = text_of(several, "latex", intervals=True)
+    assert with_halves.count(r"\pm") == 9
+    assert "% ±: 95 % t interval" in with_halves
+
+
+def test_several_in_markdown(several):
+    lines = text_of(several, "md").splitlines()
+    assert lines[0] == "| method | Set_5 psnr ↑ | Set_5 niqe ↓ | Set14 psnr ↑ | Set14 niqe ↓ |"
+    assert {line.count("|") for line in lines[:5]} == {6}
+    assert re.match(r"\| dat \| \*\*3\.\d+\*\* \| <u>\d+\.\d</u> \|  \| <u>", lines[4])
+    assert "| Set_5 psnr | niqe | -0.50 | -0.50 | 2 |" in lines
+    assert any("higher is better" in line for line in lines)
+    assert any("lower is better" in line for line in lines)
+
+
+def test_several_in_a_table(several):
+    text = text_of(several, "table", intervals=True)
+    head, *_ = [line.split() for line in text.splitlines() if "method" in line]
+    assert head == [
+        "method",
+        "Set_5",
+        "psnr",
+        "↑",
+        "Set_5",
+        "niqe",
+        "↓",
+        "Set14",
+        "psnr",
+        "↑",
+        "Set14",
+        "niqe",
+        "↓",
+    ]
+    row = next(line for line in text.splitlines() if line.split()[:1] == ["gan"])
+    assert row.count("±") == 3
+    assert "Set_5 psnr has gan better than bicubic, niqe bicubic better than gan" in text
+
+
+def test_one_data_set_is_not_named_in_every_column(several):
+    found = Comparisons(several.each[:2])
+    assert "| method | psnr ↑ | niqe ↓ |" in text_of(found, "md")
+    assert "multicolumn" not in text_of(found, "latex")
+
+
+def test_several_for_programs(several):
+    rows = list(csv.DictReader(io.StringIO(text_of(several, "csv"))))
+    assert len(rows) == 9
+    places = {(row["data_set"], row["metric"], row["higher_is_better"]) for row in rows}
+    assert places == {
+        ("Set_5", "psnr", "True"),
+        ("Set_5", "niqe", "False"),
+        ("Set14", "niqe", "False"),
+    }
+    document = strict_json(text_of(several, "json"))
+    assert [one["metric"] for one in document["comparisons"]] == ["psnr", "niqe", "niqe"]
+    (agreement,) = document["agreement"]
+    assert agreement["contradictions"] == [["gan", "bicubic"], ["dat", "bicubic"]]
+    assert document["missing"][0]["reason"] == "psnr on Set14: there is no ground truth"
+
+
+@pytest.mark.answers("Outputs", "one method alone, given to `sriqa-compare`", "its mean; no pairs")
+@pytest.mark.parametrize("style", WRITERS)
+def test_a_method_alone(style):
+    found = Comparison.from_scores(["A"], np.array([[1.0, 2, 3]]), metric="m", weights="w")
+    text = text_of(found, style)
+    assert "2.0" in text
+    assert not re.search(r"mathbf|\*\*|wins of a", text)
+    if style == "csv":
+        assert text.splitlines()[1] == ",m,True,A,,3,,,,,,2.0,,w"
+
+
+class Terminal(io.StringIO):
+    """A narrow one."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "a table on a terminal that is narrower",
+    "whole lines, which the terminal wraps; no hash, path or number is broken",
+)
+def test_a_narrow_terminal_breaks_nothing(several, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    for found in (several, Comparisons(several.each[:1])):
+        write_comparisons(found, "table", stream := Terminal())
+        plain = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
+        assert plain.splitlines()[0].strip() == ""
+        assert "scores of psnr, weights psnr weights; higher is better" in plain
+        assert "…" not in plain
+        written = text_of(found, "table").splitlines()
+        assert [line.rstrip() for line in plain.splitlines()][: len(written)] == [
+            line.rstrip() for line in written
+        ]

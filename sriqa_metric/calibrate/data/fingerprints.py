@@ -1,4 +1,4 @@
-"""What identifies images and sets of them: SHA-256 of their files."""
+"""What identifies a set of images: SHA-256 over their files."""
 
 from __future__ import annotations
 
@@ -6,22 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import SriqaError
-from ...files import sha256_of
-
-
-def image_digest(path: Path) -> str:
-    """SHA-256 of an image file, read once as long as it does not change.
-
-    Raises
-    ------
-    SriqaError
-        If it cannot be read.
-    """
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise SriqaError(f"{path}: cannot be read: {error.strerror}") from None
+from ...files import image_digest
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ...csv_files import read_table
 from ...errors import SriqaError
 from ...files import write_text
 from ...names import csv_line
-from .csv_files import read_table
 
 REQUIRED = ("pair", "content", "method_a", "method_b", "image_a", "image_b")
 OPTIONAL = ("image_lr", "group", "d1", "d2", "k")

@@ -27,11 +27,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ...csv_files import find_one, number_of, read_list, read_table
 from ...errors import SriqaError
 from ...files import listed, write_text
 from ...names import csv_line
 from ...sr_folders import images_in
-from .csv_files import find_one, number_of, read_list, read_table
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...csv_files import number_of, read_table
 from ...errors import SriqaError
 from ...files import listed
 from ...images import as_float, read_image
@@ -21,7 +22,6 @@ from ...sr_folders import (
     possible_contents,
     read_method,
 )
-from .csv_files import number_of, read_table
 
 
 @dataclass(frozen=True)

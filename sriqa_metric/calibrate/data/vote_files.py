@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...csv_files import Column, Table, read_columns
 from ...errors import SriqaError
 from ..config import VOTES_PER_PAIR
-from .csv_files import Column, Table, read_columns
 from .votes import KINDS, Votes
 
 REALSR1K_COLUMNS = (

@@ -18,7 +18,10 @@ def evaluate(
     ],
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[,NAME…]", help="Ours, NAME:uncalibrated, or one of pyiqa's."),
+        typer.Option(
+            metavar="NAME[,NAME…]",
+            help="Ours, NAME:uncalibrated, or one of pyiqa's.",
+        ),
     ] = None,
     scores: Annotated[
         Path | None, typer.Option(help="CSV of scores made elsewhere: path,score[,metric].")
@@ -49,9 +52,9 @@ def evaluate(
         if output and output.is_file() and root in output.resolve().parents:
             inputs.append(output)
     with opened(output, inputs) as stream:
+        from ...scorers.cache import default_cache
         from .report import write_report
         from .run import Request, evaluate
-        from .score_cache import default_cache
 
         request = Request(
             metrics=tuple(name for given in metric or () for name in given.split(",") if name),

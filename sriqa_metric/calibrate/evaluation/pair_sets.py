@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...csv_files import find_one, number_of, read_table
 from ...errors import SriqaError
-from ..data.csv_files import find_one, number_of, read_table
 from ..data.vote_files import read_votes
 from ..data.votes import Votes
 from ..ranking.oracle import NEEDS_TWO, others_2afc

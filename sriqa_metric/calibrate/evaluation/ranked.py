@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...csv_files import read_lines
 from ...errors import SriqaError
 from ...files import listed
-from ..data.csv_files import read_lines
 from ..data.sr_results import read_sr_results
 from ..statistics import Statistic, image_pairs_right, method_srcc, pairs_right
 

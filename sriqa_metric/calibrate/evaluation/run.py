@@ -11,15 +11,18 @@ import numpy as np
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
-from ...files import listed
+from ...files import counted, listed
+from ...scorers.cache import ScoreCache, open_cache
+from ...scorers.make import make_scorer, read_tables
+from ...scorers.options import Options
+from ...scorers.scorer import Scorer, sign_of
+from ...scorers.scoring import scores_of
+from ...scorers.tables import ScoreTable
 from ..config import RESAMPLES
-from ..data.fingerprints import image_digest
 from ..data.mos_sets import require_images
 from ..statistics import Estimate, Statistic, difference, estimate
 from .data_sets import DataSet, read_data_set
 from .report import Row
-from .score_cache import ScoreCache, open_cache
-from .scorers import Scorer, ScoreTable, make_scorer, read_score_tables
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Request:
     Parameters
     ----------
     metrics : tuple of str
-        See `scorers.make_scorer`.
+        See `scorers.make.make_scorer`.
     data_sets : tuple of str
         `NAME=ROOT`, see `data_sets.read_data_set`.
     cache : Path
@@ -76,11 +79,10 @@ def evaluate(request: Request) -> tuple[list[Row], list[str]]:
     if request.metrics:
         for data_set in data_sets:
             require_images(data_set.name, data_set.paths)
-    tables = [] if request.scores is None else read_score_tables(request.scores)
-    scorers = [make_scorer(name, request.device) for name in dict.fromkeys(request.metrics)]
-    taken = {scorer.name for scorer in scorers} & {table.name for table in tables}
-    if taken:
-        raise SriqaError(f"{request.scores}: has scores of {min(taken)}, which --metric names too")
+    names = tuple(dict.fromkeys(request.metrics))
+    tables = read_tables([] if request.scores is None else [request.scores], names)
+    options = Options(request.device)
+    scorers = [make_scorer(name, options) for name in names]
     rows: list[Row] = []
     notes: list[str] = []
     for data_set in data_sets:
@@ -96,54 +98,38 @@ def _scores(
     tables: Sequence[ScoreTable],
     cache_file: Path,
 ) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Name, weights id and scores of every metric."""
-    for table in tables:  # first, since they may lack a score
-        table.scores_of(data_set)
+    """Name, weights id and scores of every metric, higher is better."""
+    given = [
+        (table, table.scores_of(data_set.paths, data_set.root, data_set.name, same))
+        for same in [data_set.same_name_same_image]
+        for table in tables  # first, since they may lack a score
+    ]
+    found: list[tuple[Scorer, np.ndarray]] = []
     if scorers:
-        digests = [image_digest(path) for path in data_set.paths]
         with open_cache(cache_file) as cache:
-            for scorer in scorers:
-                scores = score_images(scorer, data_set, digests, cache)
-                yield scorer.name, scorer.weights_id, scores
-    for table in tables:
-        yield table.name, table.weights_id, table.scores_of(data_set)
+            found += [(scorer, score_images(scorer, data_set, cache)) for scorer in scorers]
+    for scorer, scores in [*found, *given]:
+        yield scorer.name, scorer.weights_id, sign_of(scorer) * scores
 
 
-def score_images(
-    scorer: Scorer, data_set: DataSet, digests: Sequence[str], cache: ScoreCache
-) -> np.ndarray:
-    """Scores of a data set's images; only what the cache lacks is scored, and kept as it comes.
-
-    Parameters
-    ----------
-    scorer : Scorer
-    data_set : DataSet
-    digests : sequence of str
-        SHA-256 of its images; equal files are scored once.
-    cache : ScoreCache
+def score_images(scorer: Scorer, data_set: DataSet, cache: ScoreCache) -> np.ndarray:
+    """Scores of a data set's images in the metric's own units; see `scores_of`.
 
     Raises
     ------
     SriqaError
         If images have no score; the first ones are named with their reasons.
     """
-    known = cache.known(scorer.weights_id)
-    todo = {d: p for d, p in zip(digests, data_set.paths, strict=True) if d not in known}
-    failed = []
     what = f"{scorer.name} on {data_set.name}"
-    results = tracked(scorer.score(todo.values()), what, len(todo), hidden=not todo)
-    for (digest, path), score in zip(todo.items(), results, strict=True):
-        if isinstance(score, SriqaError):
-            failed.append(str(score))
-        elif not math.isfinite(score):
-            failed.append(f"{path}: {scorer.name} gives {score}")
-        else:
-            known[digest] = score
-            cache.add(scorer.weights_id, digest, score)
+    scores = scores_of(scorer, data_set.paths, cache=cache, track=tracked, what=what)
+    failed = [score for score in scores if isinstance(score, SriqaError)]
     if failed:
         shown = listed(failed, separator="; ")
-        raise SriqaError(f"{len(failed)} images of {data_set.name} have no score: {shown}")
-    return np.array([known[digest] for digest in digests])
+        raise SriqaError(
+            f"{len(failed)} of {counted(len(scores), 'image')} of {data_set.name} "
+            f"without a score: {shown}"
+        )
+    return np.array(scores)
 
 
 def _rows(

@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...csv_files import number_of, read_lines, read_list, read_table
 from ...errors import SriqaError
-from ..data.csv_files import number_of, read_lines, read_list, read_table
 from ..statistics import Statistic, choices, srcc
 
 REGRESSION = ("SwinIR", "RealESRNet")

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
+from ...files import image_digest
 from ...images import read_image
 from ...memory import memory_advice
 from ...metric import CalibratedMetric
 from ...scoring import map_ahead
-from ..data.fingerprints import image_digest
 from .draws import Draws, batched_codes
 from .shards import Shards
 

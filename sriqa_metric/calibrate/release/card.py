@@ -13,9 +13,9 @@ from typing import Any
 from ...files import sha256_of
 from ...hub import HubFile
 from ...registry import find_spec
+from ...scorers.ours import UNCALIBRATED
 from ...weights.encoder import KEY
 from ..evaluation.report import write_report
-from ..evaluation.scorers import UNCALIBRATED
 from ..training.report import figure_table
 from .evaluation_rows import as_rows
 from .export import SAME

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SriqaError
+from ...scorers.ours import UNCALIBRATED
 from ..evaluation.report import COLUMNS, Row
-from ..evaluation.scorers import UNCALIBRATED
 
 _NUMBERS = ("value", "ci_low", "ci_high", "p")
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...files import image_digest
 from ..config import RunConfig
-from ..data.fingerprints import image_digest
 from ..data.splits import Data, ranking_file
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriqa_metric.calibrate.data.csv_files import read_list
 from sriqa_metric.calibrate.data.mos_sets import (
     LabelledImages,
     read_labelled,
@@ -15,6 +14,7 @@ from sriqa_metric.calibrate.data.mos_sets import (
     split_by_content,
     write_splits,
 )
+from sriqa_metric.csv_files import read_list
 from sriqa_metric.errors import SriqaError
 
 KONIQ = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,set"

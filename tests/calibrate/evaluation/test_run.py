@@ -30,6 +30,17 @@ def test_mos(mean_scorer, mos_root, tmp_path):
     assert all(row.ci_low <= row.value <= row.ci_high + 1e-9 for row in rows)
 
 
+def test_scores_are_kept_and_turned_so_that_higher_is_better(mean_scorer, mos_root, tmp_path):
+    given = request(tmp_path, f"mos={mos_root}")
+    first, _ = evaluate(given)
+    assert evaluate(given)[0] == first
+    assert len(mean_scorer.read) == 12
+    mean_scorer.higher_is_better = False
+    rows, _ = evaluate(given)
+    assert rows[0].value == pytest.approx(-first[0].value)
+    assert len(mean_scorer.read) == 12
+
+
 def test_only_the_test_part_is_evaluated(tmp_path):
     lines = ["image_name,MOS,set", "1.jpg,3,training", "2.jpg,4,test", "3.jpg,5,test"]
     (tmp_path / "koniq10k_distributions_sets.csv").write_text("\n".join([*lines, ""]))
@@ -88,7 +99,7 @@ def test_constant_scores_are_undefined_and_told(mos_root, tmp_path):
 
 def test_images_without_a_score_are_named(mean_scorer, mos_root, tmp_path):
     (mos_root / "7.png").write_bytes(b"no image")
-    with pytest.raises(SriqaError, match=r"1 images of made have no score: .*7.png: no image"):
+    with pytest.raises(SriqaError, match=r"1 of 12 images .*7.png: no image"):
         evaluate(request(tmp_path, f"mos={mos_root}"))
     assert len(mean_scorer.read) == 12
     (mos_root / "8.png").unlink()
@@ -98,8 +109,8 @@ def test_images_without_a_score_are_named(mean_scorer, mos_root, tmp_path):
 
 
 def test_a_score_that_is_no_number_is_no_score(mean_scorer, mos_root, tmp_path):
-    mean_scorer.score = lambda paths: iter([math.nan] * 12)
-    with pytest.raises(SriqaError, match=r"12 images of made have no score: .*0.png: mean gives n"):
+    mean_scorer.score = lambda paths, references: iter([math.nan] * len(paths))
+    with pytest.raises(SriqaError, match=r"12 of 12 images .*0.png: mean gives n"):
         evaluate(request(tmp_path, f"mos={mos_root}"))
 
 

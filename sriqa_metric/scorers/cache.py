@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...crops import READING_VERSION
-from ...errors import SriqaError
+from ..crops import READING_VERSION
+from ..errors import SriqaError
+
+Key = tuple[str, str]
+"""SHA-256 of an image, and of its ground truth; empty for a metric that needs none."""
 
 
 def default_cache() -> Path:
@@ -19,10 +22,11 @@ def default_cache() -> Path:
 
 
 class ScoreCache:
-    """Scores by weights id and image SHA-256; each is on disk before the next is computed.
+    """Scores by weights id and files; each is on disk before the next is computed.
 
     Only those of the present `READING_VERSION` are known: a change of how images are read makes
-    new scores. The table `scores` of older files, which do not say how, is left as it is.
+    new scores. Tables of older versions, which do not say how, or not which ground truth and
+    direction, are left as they are.
 
     Parameters
     ----------
@@ -33,23 +37,24 @@ class ScoreCache:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS scores_by_reading (reading INTEGER, weights TEXT, "
-            "image TEXT, score REAL, PRIMARY KEY (reading, weights, image)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS scores_of_files (reading INTEGER, weights TEXT, "
+            "image TEXT, reference TEXT, score REAL, "
+            "PRIMARY KEY (reading, weights, image, reference)) WITHOUT ROWID"
         )
 
-    def known(self, weights: str) -> dict[str, float]:
-        """Image SHA-256 -> score, of everything that these weights have scored."""
+    def known(self, weights: str) -> dict[Key, float]:
+        """Files -> score, of everything that these weights have scored."""
         rows = self._connection.execute(
-            "SELECT image, score FROM scores_by_reading WHERE reading = ? AND weights = ?",
+            "SELECT image, reference, score FROM scores_of_files WHERE reading = ? AND weights = ?",
             (READING_VERSION, weights),
         )
-        return dict(rows.fetchall())
+        return {(image, reference): score for image, reference, score in rows}
 
-    def add(self, weights: str, image: str, score: float) -> None:
-        """Keep a score."""
+    def add(self, weights: str, files: Key, score: float) -> None:
+        """Keep a score, in the metric's own units."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO scores_by_reading VALUES (?, ?, ?, ?)",
-            (READING_VERSION, weights, image, score),
+            "INSERT OR REPLACE INTO scores_of_files VALUES (?, ?, ?, ?, ?)",
+            (READING_VERSION, weights, *files, score),
         )
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import SriqaError
-from ...names import csv_name
+from .errors import SriqaError
+from .names import csv_name
 
 _HEADER = ["name", "mos"]
 _CHUNK = 512  # rows at once; larger chunks are slower

@@ -5,16 +5,16 @@ import threading
 
 import pytest
 
-from sriqa_metric.calibrate.data.csv_files import read_lines, read_list, read_table
 from sriqa_metric.calibrate.data.image_pairs import read_pairs
 from sriqa_metric.calibrate.data.mos_sets import read_labelled
 from sriqa_metric.calibrate.data.sr_results import read_ranking
 from sriqa_metric.calibrate.data.vote_files import read_votes
 from sriqa_metric.calibrate.evaluation.pair_sets import read_pairs as read_voted_pairs
 from sriqa_metric.calibrate.evaluation.ranked import read_names
-from sriqa_metric.calibrate.evaluation.scorers import read_score_tables
+from sriqa_metric.csv_files import read_lines, read_list, read_table
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.names import csv_line
+from sriqa_metric.scorers.tables import read_score_tables
 
 # Reader -> name of its file, header, and a line in which NAME is a name and NUMBER a number.
 READERS = {

@@ -1,0 +1,1 @@
+"""Whatever gives scores of images: our metrics, pyiqa's, and files of scores made elsewhere."""
