@@ -94,10 +94,8 @@ def _draw(comparison: Comparison, names: tuple[str, ...], axes: Axes, first: boo
         method = comparison.methods[scores[name]]
         dots = comparison.scores[scores[name]]
         spread = (np.arange(len(dots)) * 0.618034) % 1 - 0.5  # the golden ratio leaves no pattern
-        side = 2 if len(dots) <= 50 else 1.2
-        axes.plot(
-            dots, place + 0.5 * spread, "o", color="#8fb3d9", markersize=side, mew=0, zorder=1
-        )
+        dot = 2 if len(dots) <= 50 else 1.2
+        axes.plot(dots, place + 0.5 * spread, "o", color="#8fb3d9", markersize=dot, mew=0, zorder=1)
         if method.ci_low is not None and method.ci_high is not None:
             axes.hlines(place, method.ci_low, method.ci_high, color="black", lw=1.2)
         axes.plot(method.mean, place, "o", color="black", markersize=3)
