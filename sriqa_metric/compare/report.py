@@ -35,7 +35,7 @@ from .wording import (
 if TYPE_CHECKING:
     from ..quality_map import QualityMap
 
-MOST_OPEN = 4  # comparisons whose details are not folded away
+MOST_OPEN = 4  # comparisons, or contradictions, that are not folded away
 MOST_VERDICTS = 15  # that are not folded away
 
 
