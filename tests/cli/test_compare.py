@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import typing
@@ -16,6 +17,7 @@ from sriqa_metric.cli.compare import app, compare
 from sriqa_metric.compare.output import WRITERS
 from tests.conftest import EXAMPLES
 
+CONTENTS = ("coffee", "chelsea")
 PATTERNS = [str(EXAMPLES / f"*_{method}.png") for method in ("bicubic", "realesrgan_x4plus")]
 
 
@@ -38,9 +40,10 @@ def test_it_writes_a_document_a_table_and_a_report(tmp_path, lite):
     found = run(*PATTERNS, "--format", "json", "--report", report)
     assert found.exit_code == 0
     document = json.loads(found.stdout)
-    assert document["weights"] == lite.weights_id
-    assert [method["name"] for method in document["methods"]] == ["realesrgan_x4plus", "bicubic"]
-    assert document["pairs"][0]["wins_a"] == 0
+    (comparison,) = document["comparisons"]
+    assert comparison["weights"] == lite.weights_id
+    assert [one["name"] for one in comparison["methods"]] == ["realesrgan_x4plus", "bicubic"]
+    assert comparison["pairs"][0]["wins_a"] == 0
     page = report.read_text()
     assert "sriqa-compare" in page
     assert lite.weights_id in page
@@ -54,7 +57,7 @@ def folders(tmp_path):
     """Two methods' results on two contents."""
     for method in ("bicubic", "realesrgan_x4plus"):
         (tmp_path / method).mkdir()
-        for content in ("coffee", "chelsea"):
+        for content in CONTENTS:
             shutil.copy(EXAMPLES / f"{content}_{method}.png", tmp_path / method / f"{content}.png")
     return [tmp_path / "bicubic", tmp_path / "realesrgan_x4plus"]
 
@@ -65,7 +68,7 @@ def test_a_broken_file_is_exit_1_and_named(folders):
     found = run(*folders, "--format", "json")
     assert found.exit_code == 1
     assert str(broken) in found.stderr
-    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+    assert json.loads(found.stdout)["comparisons"][0]["pairs"][0]["n"] == 1
 
 
 def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
@@ -74,7 +77,7 @@ def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
     found = run(*folders, "--max-pixels", pixels - 1, "--format", "json")
     assert found.exit_code == 1
     assert "score a part, or raise --max-pixels\n" in found.stderr
-    assert json.loads(found.stdout)["pairs"][0]["n"] == 1
+    assert json.loads(found.stdout)["comparisons"][0]["pairs"][0]["n"] == 1
     assert run(*folders, "--max-pixels", pixels).exit_code == 0
     found = run(*folders, "--max-pixels", 1)
     assert (found.exit_code, found.stdout) == (2, "")
@@ -86,6 +89,10 @@ def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
     [
         ([PATTERNS[0]], "two"),
         ([*PATTERNS, "--format", "jsonl"], "jsonl"),
+        ([*PATTERNS, "--metric", "psnr"], "--gt DIR"),
+        ([*PATTERNS, "--metric", "piqe", "--weights", "w.safetensors"], "none of them"),
+        ([*PATTERNS, "--metric", ","], "no metric; give --metric NAME"),
+        ([*PATTERNS, "--plot", "x.txt"], "x.txt: must end with one of .png"),
         ([*PATTERNS, "--report", "none/x.html"], "none/x.html"),
         ([*PATTERNS, "--output", "none/x.md"], "none/x.md"),
         (["missing_a", "missing_b"], "missing_a"),
@@ -119,7 +126,7 @@ def test_an_output_is_no_input(folders, tmp_path, monkeypatch):
     def load(*given):
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("sriqa_metric.weights.load.load", load)
+    monkeypatch.setattr("sriqa_metric.scorers.make.make_scorers", load)
     image = folders[1] / "coffee.png"
     before = image.read_bytes()
     alone = shutil.copy(image, folders[1] / "alone.png")
@@ -177,3 +184,46 @@ def test_what_is_matched_is_told_where_somebody_looks(folders):
     assert first == "sriqa-compare: 2 methods; 2 contents"
     assert second.startswith("sriqa-compare: none/x: there is no folder none")
     assert run(*folders, "-o", "none/x").stderr == f"{second}\n"
+
+
+def test_metrics_of_all_kinds_stand_in_one_table(folders, tmp_path):
+    pytest.importorskip("pyiqa")
+    (tmp_path / "gt").mkdir()
+    for content in CONTENTS:
+        shutil.copy(EXAMPLES / f"{content}_dat_light_x4.png", tmp_path / "gt" / f"{content}.png")
+    scores = tmp_path / "mine.csv"
+    lines = [f"{folder.name}/{c}.png,1,mine,false" for folder in folders for c in CONTENTS]
+    scores.write_text("\n".join(["path,score,metric,higher_is_better", *lines]))
+    words = ["--metric", "sriqa_lite,psnr", "--metric", "psnry,psnr", "--gt", tmp_path / "gt"]
+    words += ["--scores", scores, "--plot", tmp_path / "f.svg", "--report", tmp_path / "r.html"]
+    found = run(*folders, *words, "--cache", tmp_path / "c.sqlite", "--format", "md")
+    assert found.exit_code == 0, found.stderr
+    head = found.stdout.splitlines()[0]
+    assert head == "| method | sriqa_lite ↑ | psnr ↑ | psnry ↑ | mine ↓ |"
+    assert "psnry" in (tmp_path / "r.html").read_text()
+    assert "psnry" in (tmp_path / "f.svg").read_text()
+    with sqlite3.connect(tmp_path / "c.sqlite") as cache:
+        assert cache.execute("SELECT count(*) FROM scores_of_files").fetchone() == (12,)
+
+
+def test_scores_alone_need_no_metric(folders, tmp_path, monkeypatch):
+    def load(*given):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("sriqa_metric.scorers.make.make_scorer", load)
+    scores = tmp_path / "mine.csv"
+    lines = [f"{folder.name}/{c}.png,{k}" for k, folder in enumerate(folders) for c in CONTENTS]
+    scores.write_text("\n".join(["path,score", *lines]))
+    found = run(*folders, "--scores", scores, "--format", "latex", "--intervals")
+    assert found.exit_code == 0
+    assert r"bicubic & $0.000 \pm 0.000$ \\" in found.stdout
+    found = run(*folders, "--scores", scores, "-o", scores)
+    assert (found.exit_code, found.stdout) == (2, "")
+
+
+def test_a_file_that_fails_under_every_metric_is_told_once(folders, tmp_path):
+    (folders[0] / "coffee.png").write_bytes(b"")
+    found = run(*folders, "--metric", "sriqa_lite,sriqa_lite:uncalibrated", "--format", "csv")
+    assert found.exit_code == 1
+    assert found.stderr.count("coffee.png: is empty") == 1
+    assert found.stderr.endswith("1 of 4 failed\n")
