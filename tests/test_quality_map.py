@@ -248,3 +248,14 @@ def test_a_blurred_half_scores_lower(lite):
     found = lite.quality_map(image)
     left, right = found.scores[:, 0], found.scores[:, -1]
     assert left.min() > right.max()
+
+
+def test_a_map_can_be_drawn_smaller(rng):
+    found = a_map(rng.random((3, 4), np.float32), 96, 128)
+    small = found.per_pixel((24, 32))
+    assert small.shape == (24, 32)
+    # A pixel of the small one is the middle of 4×4 of the others, and the field is bilinear.
+    middle = found.per_pixel().reshape(24, 4, 32, 4)[:, 1:3, :, 1:3].mean((1, 3))
+    assert small == pytest.approx(middle, abs=0.01)
+    low, high = found.scores.min(), found.scores.max()
+    assert low - 1e-6 <= small.min() <= small.max() <= high + 1e-6

@@ -79,7 +79,7 @@ def most_different(
     """
     spreads: dict[tuple[str, str], list[float]] = {}
     for one in comparisons.each:
-        if one.paths:
+        if one.paths and one.pairs:
             widths = np.ptp(one.scores, axis=0) / (one.scores.std() or 1)
             for content, width in zip(one.contents, widths, strict=True):
                 spreads.setdefault((one.data_set, content), []).append(float(width))

@@ -34,8 +34,8 @@ _NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 def write_plot(comparisons: Comparisons, path: str | os.PathLike[str]) -> None:
     """Draw a panel for each metric: mean and 95 % interval per method over dots of the images.
 
-    One panel or two are one column of a paper wide, more take both. Data sets stand one below the
-    other. Better is to the right.
+    One panel is one column of a paper wide, more take both. Data sets stand one below the other.
+    Better is to the right.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def write_plot(comparisons: Comparisons, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     across = min(len(comparisons.metrics), _MOST_ACROSS)
     rows = _rows(comparisons, across)
-    size = (COLUMN if across < 3 else TEXT, len(rows) * (0.5 + 0.2 * len(comparisons.methods)))
+    size = (COLUMN if across == 1 else TEXT, len(rows) * (0.5 + 0.2 * len(comparisons.methods)))
     with rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(len(rows), across, squeeze=False)
@@ -94,10 +94,11 @@ def _draw(comparison: Comparison, names: tuple[str, ...], axes: Axes, first: boo
         method = comparison.methods[scores[name]]
         dots = comparison.scores[scores[name]]
         spread = (np.arange(len(dots)) * 0.618034) % 1 - 0.5  # the golden ratio leaves no pattern
-        axes.plot(dots, place + 0.5 * spread, "o", color="#8fb3d9", markersize=2, mew=0, zorder=1)
+        dot = 2 if len(dots) <= 50 else 1.2
+        axes.plot(dots, place + 0.5 * spread, "o", color="#8fb3d9", markersize=dot, mew=0, zorder=1)
         if method.ci_low is not None and method.ci_high is not None:
             axes.hlines(place, method.ci_low, method.ci_high, color="black", lw=1.2)
-        axes.plot(method.mean, place, "o", color="black", markersize=3.5)
+        axes.plot(method.mean, place, "o", color="black", markersize=3)
     shown = [_short(name) for name in names] if first else [""] * len(names)
     axes.set_yticks(range(len(names)), shown, parse_math=False)  # `$` is no formula
     axes.set_ylim(len(names) - 0.4, -0.6)

@@ -12,16 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 from ..files import write_text
 from ..names import visible
-from .charts import HEIGHT, MOST_PAIRS, WIDTH, distributions, intervals, scatters
+from .charts import HEIGHT, MOST_PAIRS, WIDTH, Scatter, distributions, intervals, scatters
 from .comparison import Comparison
-from .comparisons import Comparisons
+from .comparisons import Comparisons, Missing
 from .pictures import COLOURS, LONGEST_SIDE, most_different
-from .wording import INTERVAL, PAIR_COLUMNS, TEST, interval_text, number, pair_cells, places_of
+from .summary import columns
+from .wording import (
+    AGREEMENT,
+    AGREEMENT_SAYS,
+    INTERVAL,
+    MARKS,
+    PAIR_COLUMNS,
+    TEST,
+    agreement_cells,
+    contradictions,
+    interval_text,
+    number,
+    pair_cells,
+    places_of,
+)
 
 if TYPE_CHECKING:
     from ..quality_map import QualityMap
 
-MOST_OPEN = 4  # comparisons whose details are not folded away
+MOST_OPEN = 4  # comparisons, or contradictions, that are not folded away
+MOST_VERDICTS = 15  # that are not folded away
 
 
 def write_report(
@@ -80,17 +95,22 @@ def render(
         comparisons=comparisons,
         each=comparisons.each,
         names={one: _name(one) for one in comparisons.each},
-        number=number,
-        places_of=places_of,
         width=WIDTH,
         height=HEIGHT,
         command=command,
         test=TEST,
         interval=INTERVAL,
-        groups=groups,
-        met=[_met(group) for _, group in groups],
+        summary=columns(comparisons),
+        anchors={(one.data_set, one.metric): k for k, one in enumerate(comparisons.each, 1)},
+        marks=MARKS,
+        agreement=[(one, agreement_cells(one)) for one in comparisons.agreement],
+        agreement_columns=AGREEMENT,
+        agreement_says=AGREEMENT_SAYS,
+        contradictions=contradictions(comparisons),
+        drawn=[(data_set, _drawn(group)) for data_set, group in groups],
         sections=[_section(one) for one in comparisons.each],
         most_open=MOST_OPEN,
+        most_verdicts=MOST_VERDICTS,
         pair_columns=PAIR_COLUMNS,
         pair_cells=pair_cells,
         contents=contents,
@@ -119,14 +139,10 @@ def _name(comparison: Comparison) -> str:
     return f"{comparison.metric} {'↑' if comparison.higher_is_better else '↓'}"
 
 
-def _met(group: list[Comparison]) -> dict[str, Any]:
-    """What the metrics of a data set say of each other: a table of all, and the drawn ones."""
-    drawn = scatters(group)
-    found = {(one.x, one.y): one for one in drawn} | {(one.y, one.x): one for one in drawn}
-    if len(drawn) > MOST_PAIRS:
-        drawn = [one for one in drawn if one.x is group[0]]
-    table = [(x, [found.get((x, y)) for y in group]) for x in group]
-    return {"drawn": drawn, "table": table}
+def _drawn(on_one_set: list[Comparison]) -> list[Scatter]:
+    """Every two metrics against each other; of many, only the first against the others."""
+    found = scatters(on_one_set)
+    return found if len(found) <= MOST_PAIRS else [one for one in found if one.x is on_one_set[0]]
 
 
 def _section(comparison: Comparison) -> dict[str, Any]:
@@ -155,11 +171,13 @@ def _win_rates(comparison: Comparison) -> list[tuple[str, list[float | None]]]:
 
 
 def _left_out(comparisons: Comparisons) -> dict[str, dict[tuple[str, ...], None]]:
-    """Failed files as (data set, content, error), lacking contents as (data set, content, who)."""
+    """Missing metrics as (why,); failed files and lacking contents as (data set, content, why)."""
+    holders: list[Comparison | Missing] = [*comparisons.each, *comparisons.missing]
     return {
+        "missing": dict.fromkeys((one.reason,) for one in comparisons.missing),
         "failed": dict.fromkeys(
             (one.data_set, failure.content, failure.error)
-            for one in comparisons.each
+            for one in holders
             for failure in one.failed
         ),
         "unmatched": dict.fromkeys(

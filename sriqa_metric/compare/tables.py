@@ -10,11 +10,14 @@ from .comparison import Comparison
 from .comparisons import Comparisons
 from .summary import Cell, Column, columns
 from .wording import (
+    AGREEMENT,
+    AGREEMENT_SAYS,
     BEST,
     INTERVAL,
     MARKS,
     PAIR_COLUMNS,
     SECOND,
+    agreement_cells,
     all_remarks,
     contradictions,
     interval_text,
@@ -33,11 +36,6 @@ if TYPE_CHECKING:
 Rows = list[tuple[list[str], list[Cell]]]
 """Leading texts, then numbers."""
 
-_AGREEMENT = ("SRCC of methods", "SRCC within contents", "contradictions")
-_AGREEMENT_SAYS = (
-    "agreement of metrics: SRCC of the methods' means, and of images ranked among the results on "
-    "their content; contradictions: pairs of methods told apart in opposite ways"
-)
 _RANKED = ("mean score", "95 % interval", "images")
 _MARKDOWN = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
 _STYLE = {BEST: "bold", SECOND: "underline", "": ""}
@@ -97,7 +95,7 @@ def _said(comparisons: Comparisons, intervals: bool) -> list[str]:
         missing = [one.reason for one in comparisons.missing]
         return [*verdicts(comparisons), *remarks(comparisons.each[0]), *missing]
     lines = contradictions(comparisons) + all_remarks(comparisons)
-    lines += [_AGREEMENT_SAYS] if comparisons.agreement else []
+    lines += [AGREEMENT_SAYS] if comparisons.agreement else []
     return lines + ([f"±: {INTERVAL}"] if intervals else [])
 
 
@@ -117,7 +115,7 @@ def _tables(
         (["method", *(_head(column, several) for column in across)], {0}, rows)
     ]
     if comparisons.agreement:
-        tables.append((("metric", "and", *_AGREEMENT), {0, 1}, _agreement(comparisons, several)))
+        tables.append((("metric", "and", *AGREEMENT), {0, 1}, _agreement(comparisons, several)))
     return tables
 
 
@@ -130,11 +128,7 @@ def _agreement(comparisons: Comparisons, several: bool) -> Rows:
     return [
         (
             [place_of(one.data_set if several else "", one.a), one.b],
-            [
-                Cell("" if one.srcc_methods is None else f"{one.srcc_methods:.2f}"),
-                Cell("" if one.srcc_within is None else f"{one.srcc_within:.2f}"),
-                Cell(f"{len(one.contradictions)}"),
-            ],
+            [Cell(text) for text in agreement_cells(one)],
         )
         for one in comparisons.agreement
     ]

@@ -6,12 +6,18 @@ import math
 from collections.abc import Iterable
 
 from ..files import counted
+from .agreement import Agreement
 from .comparison import Comparison, MethodResult, PairResult
 from .comparisons import Comparisons
 
 TEST = "two-sided Wilcoxon signed-rank test over the contents, Holm's correction over all pairs"
 INTERVAL = "95 % t interval of the mean over the contents"
 PAIR_COLUMNS = ("wins of a", "p", "p (Holm)", "effect")
+AGREEMENT = ("SRCC of methods", "SRCC within contents", "contradictions")
+AGREEMENT_SAYS = (
+    "agreement of metrics: SRCC of the methods' means, and of images ranked among the results on "
+    "their content; contradictions: pairs of methods told apart in opposite ways"
+)
 MARKS = (
     "bold: the best mean and all that the test (p < 0.05) cannot tell from it; underlined: the "
     "same among the rest; what nothing stands below has no mark"
@@ -44,6 +50,13 @@ def pair_cells(pair: PairResult) -> tuple[str, ...]:
     """What stands under `PAIR_COLUMNS`."""
     effect = "" if pair.effect is None else f"{pair.effect:+.2f}"
     return f"{pair.wins_a:g} of {pair.n}", f"{pair.p_value:.2g}", f"{pair.p_holm:.2g}", effect
+
+
+def agreement_cells(agreement: Agreement) -> tuple[str, ...]:
+    """What stands under `AGREEMENT`."""
+    rates = agreement.srcc_methods, agreement.srcc_within
+    texts = ["" if rate is None else f"{rate:.2f}" for rate in rates]
+    return *texts, str(len(agreement.contradictions))
 
 
 def marks(comparison: Comparison) -> dict[str, str]:

@@ -182,6 +182,7 @@ def test_maps_lie_under_their_pictures(opened, examples):
     page = opened(examples[0], quality_map=lambda path: one)
     results, maps = page.locator("img.result").all(), page.locator("img.heat").all()
     assert len(results) == len(maps) == 9
+    assert len({one.bounding_box()["y"] for one in maps[:3]}) == 1
     for result, one in zip(results, maps, strict=True):
         above, below = result.bounding_box(), one.bounding_box()
         assert (above["x"], above["width"]) == (below["x"], below["width"])

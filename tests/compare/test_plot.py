@@ -48,7 +48,7 @@ def test_it_names_methods_metrics_directions_and_data_sets(made, tmp_path):
         assert found.count(name) == times
 
 
-@pytest.mark.parametrize(("metrics", "width"), [("a", COLUMN), ("ab", COLUMN), ("abcde", TEXT)])
+@pytest.mark.parametrize(("metrics", "width"), [("a", COLUMN), ("ab", TEXT), ("abcde", TEXT)])
 def test_it_is_as_wide_as_a_column_or_two(made, tmp_path, metrics, width):
     path = tmp_path / "f.png"
     write_plot(made(metrics), path)

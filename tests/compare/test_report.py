@@ -12,10 +12,12 @@ from PIL import Image
 
 from sriqa_metric.compare import Comparison
 from sriqa_metric.compare.charts import MOST_PAIRS
-from sriqa_metric.compare.comparisons import Comparisons
+from sriqa_metric.compare.comparison import Failure
+from sriqa_metric.compare.comparisons import Comparisons, Missing
 from sriqa_metric.compare.matching import Unmatched
 from sriqa_metric.compare.pictures import MOST_CONTENTS
 from sriqa_metric.compare.report import MOST_OPEN, render, write_report
+from sriqa_metric.compare.wording import MARKS
 from sriqa_metric.errors import SriqaError
 
 VOID = {"meta", "img", "wbr", "br", "input"}
@@ -180,14 +182,52 @@ def test_a_summary_of_several_metrics_and_data_sets(many):
     assert table.seen.startswith(f"Set5 Urban100 method {metrics} {metrics} first ")
     assert [cell.get("colspan") for cell in table.all("th")[:2]] == ["2", "2"]
     assert len(table.all("td")) == 1 + 3 * 4
-    assert len(re.findall('class="best"', text)) == 4  # one in each column
-    assert len(re.findall('class="second"', text)) == 4
     for comparison in comparisons.each:
         for pair in comparison.pairs:
             assert pair.verdict in page.seen
     assert page.seen.count("means a lower score") == 2
     for metric in "hl":
         assert f"metric_{metric} weights weights of {metric}" in page.seen
+
+
+def test_marks_of_the_summary_are_those_of_the_tables():
+    scores = np.array([[0.0], [5], [9]]) + np.arange(20)
+    each = [
+        Comparison.from_scores(
+            ["worst", "middle", "best"],
+            sign * scores,
+            metric=f"m{sign}",
+            weights="w",
+            higher_is_better=sign > 0,
+        )
+        for sign in (1, -1)
+    ]
+    text = render(Comparisons(tuple(each)))
+    assert re.findall(r'<span class="best">(.+?)</span>', text) == ["18.5", "-18.5"]
+    assert re.findall(r'<span class="second">(.+?)</span>', text) == ["14.5", "-14.5"]
+    assert MARKS in Page(text).seen
+
+
+def test_metrics_that_agree_and_contradict_each_other():
+    scores = np.array([[0.0], [5]]) + np.arange(20)
+    x = Comparison.from_scores(["a", "b"], scores, metric="x", weights="w")
+    y = Comparison.from_scores(["a", "b"], -scores, metric="y", weights="w")
+    page = check(render(Comparisons((x, y))))
+    assert "x y -1.00 -1.00 1 Agreement of metrics:" in page.seen
+    assert "x has b better than a, y a better than b" in page.seen
+
+
+def test_a_metric_that_is_missing_on_a_data_set(many):
+    whole = many("ab", ("Set5", "x"))
+    failed = (Failure("zebra", "x/zebra.png", "x/zebra.png: is cut off"),)
+    missing = Missing("metric_b", "x", "metric_b on x: no content could be scored", failed)
+    text = render(Comparisons(whole.each[:3], (missing,)))
+    page = check(text)
+    assert missing.reason in page.seen
+    assert "x: zebra: x/zebra.png: is cut off" in page.seen
+    table = Page(text[text.index("<table") : text.index("</table>") + 8])
+    assert len(table.all("td")) == 1 + 3 * 4
+    assert len(table.all("a")) == 3
 
 
 @pytest.mark.parametrize(("metrics", "opened"), [("ab", True), ("abcd", True), ("abcde", False)])
@@ -197,6 +237,27 @@ def test_many_sections_are_folded(many, metrics, opened):
     assert len(sections) == len(metrics)
     assert opened == (len(metrics) <= MOST_OPEN)
     assert all(("open" in one) == opened for one in page.all("details"))
+
+
+def test_one_method_is_compared_with_none(made):
+    one = replace(made, methods=made.methods[:1], scores=made.scores[:1], pairs=())
+    page = check(render(alone(one)))
+    assert page.all("h1")
+    assert "Comparison of 1 SR method" in page.seen
+    assert "Distribution of the scores" in page.texts
+    for lacking in ("Verdicts", "Win rates", "Pairs", "Where the methods differ most"):
+        assert lacking not in page.texts
+
+
+@pytest.mark.parametrize(("methods", "folded"), [(6, False), (7, True)])
+def test_many_verdicts_are_folded(methods, folded):
+    scores = np.arange(methods)[:, None] + np.zeros(20)
+    names = [f"m{k}" for k in range(methods)]
+    comparison = Comparison.from_scores(names, scores, metric="m", weights="w")
+    page = check(render(alone(comparison)))
+    assert len(page.all("details")) == folded
+    assert all(pair.verdict in page.seen for pair in comparison.pairs)
+    assert ("21 pairs, of which 21 can be told apart" in page.seen) == folded
 
 
 @pytest.mark.parametrize(
