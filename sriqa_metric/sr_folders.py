@@ -63,12 +63,12 @@ def images_in(folder: Path) -> list[Path]:
     SriqaError
         If it cannot be read.
     """
-    return [path for path in _entries(folder) if is_image(path)]
+    return [path for path in entries_of(folder) if is_image(path)]
 
 
 def folders_in(root: Path) -> list[Path]:
     """The folders in a folder that are not hidden, sorted by name; raises as `images_in`."""
-    return [p for p in _entries(root) if os.path.isdir(p) and not p.name.startswith(".")]
+    return [p for p in entries_of(root) if os.path.isdir(p) and not p.name.startswith(".")]
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -81,7 +81,8 @@ def images_below(folder: Path) -> list[Path]:
     ]
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries_of(folder: Path) -> list[Path]:
+    """All that is in a folder, sorted by name; as `images_in` otherwise."""
     try:
         return sorted(folder / name for name in os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
