@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import SriqaError
 from ..files import EXTENSIONS
-from ..sr_folders import Source, entries_of, is_image
+from ..sr_folders import Source, entries_of, is_image, nfc
 
 # What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.
 _WILD = re.compile(r"\*+|\?|\[(?:![^]/]|[^]/][^]/])[^]/]*\]")
@@ -58,7 +58,8 @@ def read_pattern(argument: str, clips: bool) -> tuple[tuple[str, ...], dict[str,
                     "'ours/*/*.png'"
                 )
             name = "/".join(texts[-last:]).strip("/") if texts else ""
-            found["/".join(filter(None, texts[:-last]))].append((name or path.stem, path))
+            data_set = nfc("/".join(filter(None, texts[:-last])))
+            found[data_set].append((name or path.stem, path))
     if not found:
         raise SriqaError(f"{argument}: no image files match this pattern")
     if len(found) > 1 and "" in found:

@@ -85,6 +85,20 @@ def test_two_files_of_one_content(here):
         one("z", "y")
 
 
+def test_unicode_of_data_sets_and_clips_in_either_form(here):
+    one_form, other = "caf\u00e9", "cafe\u0301"
+    here(
+        f"x/{one_form}/{one_form}/0.png",
+        f"y/{other}/{other}/0.png",
+        f"gt/{other}/GT/{one_form}/0.png",
+    )
+    for methods in (("x", "y"), ("x/*/*/*.png", "y"), ("x", "y/*/*/*.png")):
+        for gt in ("gt", "gt/*/GT/*/*.png", f"{other}=gt/{other}"):
+            found = one(*methods, clips=True, gt=gt)
+            assert (found.data_set, found.contents) == (one_form, (f"{one_form}/0",))
+            assert found.references == (f"gt/{other}/GT/{one_form}/0.png",)
+
+
 SETS = ("Set14", "Set5", "Urban100")
 
 
@@ -168,6 +182,34 @@ def test_ground_truth(here):
         ("data/Set5/HR/a.png", "data/Set5/HR/b.png"),
         (),
     ]
+
+
+@pytest.mark.answers(
+    "Names and lists",
+    "names as BasicSR, EDSR, HAT, Real-ESRGAN, RCAN or SwinIR write them, with `--gt`",
+    "the content is found in each",
+)
+@pytest.mark.parametrize(
+    ("results", "truth"),
+    [
+        ("ours/visualization/Set5/{}_ours.png", "data/Set5/GTmod12/{}.png"),
+        ("edsr/results-Set5/{}_x4_SR.png", "data/benchmark/Set5/HR/{}.png"),
+        ("hat/visualization/Set5/{}_HAT_SRx4_ImageNet-pretrain.png", "data/Set5/original/{}.png"),
+        ("esrgan/{}_out.png", "data/{}.png"),
+        ("RCAN/Set5/{}_RCAN_BIX4.png", "data/Set5/{}_SRF_4_HR.png"),
+        ("swinir_real_sr_x4/{}_SwinIR.png", "data/HR/{}.tif"),
+        ("x/{}x4.png", "data/{}x4.png"),
+        ("x/{}.png", "data/{}_gt.png"),
+    ],
+)
+def test_usual_names(here, results, truth):
+    names = ("0801", "baby", "img_001")
+    here(*(where.format(name) for where in (results, truth) for name in names))
+    method = results.replace("{}", "*") if "results-" in results else results.split("/")[0]
+    gt = "data/benchmark/Set5" if "benchmark" in truth else "data"
+    found = one(method, gt=gt)
+    assert found.contents == names
+    assert found.references == tuple(truth.format(name) for name in names)
 
 
 @pytest.mark.answers(
