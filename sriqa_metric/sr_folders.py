@@ -63,12 +63,12 @@ def images_in(folder: Path) -> list[Path]:
     SriqaError
         If it cannot be read.
     """
-    return [path for path in _entries(folder) if is_image(path)]
+    return [path for path in entries_of(folder) if is_image(path)]
 
 
 def folders_in(root: Path) -> list[Path]:
     """The folders in a folder that are not hidden, sorted by name; raises as `images_in`."""
-    return [p for p in _entries(root) if os.path.isdir(p) and not p.name.startswith(".")]
+    return [p for p in entries_of(root) if os.path.isdir(p) and not p.name.startswith(".")]
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -81,7 +81,8 @@ def images_below(folder: Path) -> list[Path]:
     ]
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries_of(folder: Path) -> list[Path]:
+    """All that is in a folder, sorted by name; as `images_in` otherwise."""
     try:
         return sorted(folder / name for name in os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -92,6 +93,11 @@ def _entries(folder: Path) -> list[Path]:
 
 def _unreadable(error: OSError) -> NoReturn:
     raise SriqaError(f"{error.filename}: {error.strerror}; make the folder readable") from None
+
+
+def nfc(name: str) -> str:
+    """A name in Unicode's composed form: some file systems keep é as one character, some as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def method_folder(root: Path, method: str) -> Path:
@@ -187,11 +193,11 @@ def match_contents(sources: Mapping[str, Source]) -> dict[str, dict[str, Path]]:
 
 
 def _named(source: Source) -> dict[str, Path]:
-    """Names in NFC (some file systems keep é as one character, some as two), each once."""
+    """Names in NFC, each once."""
     files: dict[str, Path] = {}
     for given, path in source.files:
-        name = unicodedata.normalize("NFC", given)
-        name = name.removesuffix(f"_{unicodedata.normalize('NFC', source.name)}") or name
+        name = nfc(given)
+        name = name.removesuffix(f"_{nfc(source.name)}") or name
         if name in files:
             raise SriqaError(
                 f"{files[name]} and {path}: two files of {source.name} for the content {name!r}; "
@@ -207,7 +213,7 @@ def _steps(source: Source, names: list[str]) -> list[list[str]]:
     while ending := _ending(steps[-1]):
         steps.append([name.removesuffix(ending) for name in steps[-1]])
     if len(source.sets) == 1:
-        prefix = unicodedata.normalize("NFC", f"{source.sets[0]}/")
+        prefix = nfc(f"{source.sets[0]}/")
         steps.append([name.removeprefix(prefix) for name in steps[-1]])
     return steps
 
@@ -230,7 +236,7 @@ def _ending(names: list[str]) -> str:
 
 def possible_contents(name: str) -> set[str]:
     """Every content that a file may show, whatever endings its name (without extension) has."""
-    parts = unicodedata.normalize("NFC", name).split("_")
+    parts = nfc(name).split("_")
     found = {"_".join(parts[:end]) for end in range(1, len(parts) + 1)}
     return found | {_SCALE.sub("", each) for each in found}
 

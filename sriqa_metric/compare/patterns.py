@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import SriqaError
 from ..files import EXTENSIONS
-from ..sr_folders import Source, folders_in, is_image
+from ..sr_folders import Source, entries_of, is_image, nfc
 
 # What stands for any text in a pattern; a class of one character, as in `[[]`, stands for itself.
 _WILD = re.compile(r"\*+|\?|\[(?:![^]/]|[^]/][^]/])[^]/]*\]")
@@ -48,18 +48,18 @@ def read_pattern(argument: str, clips: bool) -> tuple[tuple[str, ...], dict[str,
     where = (*around, *filter(None, map(_literal, parts)))
     _check_folders(parts)
     found = defaultdict(list)
-    for path in sorted(glob.glob(pattern, recursive=True)):
-        if is_image(Path(path)):
-            texts = list(_stood_for(parts, Path(os.path.splitext(path)[0]).parts))
-            last = 2 if clips else 1 if _in_file_name(parts) else len(texts)
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
+        if is_image(path):
+            texts = list(_stood_for(parts, (*path.parts[:-1], path.stem)))
+            last = 2 if clips else 1 if is_pattern(parts[-1]) else len(texts)
             if len(texts) < last:
                 raise SriqaError(
                     f"{argument}: needs a wildcard for the clip and one for the frame, such as "
                     "'ours/*/*.png'"
                 )
             name = "/".join(texts[-last:]).strip("/") if texts else ""
-            group = "/".join(filter(None, texts[:-last]))
-            found[group].append((name or Path(path).stem, Path(path)))
+            data_set = nfc("/".join(filter(None, texts[:-last])))
+            found[data_set].append((name or path.stem, path))
     if not found:
         raise SriqaError(f"{argument}: no image files match this pattern")
     if len(found) > 1 and "" in found:
@@ -69,15 +69,13 @@ def read_pattern(argument: str, clips: bool) -> tuple[tuple[str, ...], dict[str,
 
 def _check_folders(parts: Sequence[str]) -> None:
     """Raise for a folder that cannot be read, which `glob` passes over."""
+    folders: set[str] = set()
     for k, part in enumerate(parts):
         if is_pattern(part):
             above = parts[: k + (part == _ANY_FOLDERS)]
-            for folder in glob.iglob(os.path.join(os.curdir, *above, ""), recursive=True):
-                folders_in(Path(folder))
-
-
-def _in_file_name(parts: Sequence[str]) -> bool:
-    return bool(parts) and is_pattern(parts[-1])
+            folders.update(glob.iglob(os.path.join(os.curdir, *above, ""), recursive=True))
+    for folder in folders:
+        entries_of(Path(folder))
 
 
 def _stood_for(parts: Sequence[str], given: Sequence[str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import SriqaError
 from ..files import counted, listed
-from ..sr_folders import Source, folders_in, named_images
+from ..sr_folders import Source, folders_in, named_images, nfc
 from .patterns import read_pattern
 from .sources import is_folder, split_name
 
@@ -50,6 +50,7 @@ def read_references(
     given: dict[str, str] = {}
     for argument in arguments:
         name, path = split_name(argument)
+        name = nfc(name)
         if name in given:
             raise SriqaError(
                 f"{argument}: the ground truth of {name or 'all data sets'} is {given[name]} "
@@ -90,7 +91,8 @@ def _read(path: str, sets: Sequence[str], clips: bool) -> dict[str, Source]:
 def _of_set(folder: Path, data_set: str, clips: bool) -> Source:
     """The images of a set, maybe none; those of the folder itself for a set without a name."""
     for above in (folder, *_usual_in(folder)) if data_set else (folder,):
-        below = above / data_set
+        alike = [each for each in folders_in(above) if nfc(each.name) == data_set]
+        below = alike[0] if alike else above / data_set
         for place in (below, *_usual_in(below)):
             if files := named_images(place, clips):
                 return Source(place.name, files)

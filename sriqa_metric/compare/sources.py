@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SriqaError
 from ..files import counted, listed
-from ..sr_folders import Source, folders_in, images_in, no_images, read_method
+from ..sr_folders import Source, folders_in, images_in, nfc, no_images, read_method
 from .patterns import is_pattern, read_pattern
 
 
@@ -27,7 +26,7 @@ class Place(NamedTuple):
     where : tuple of str
         Where it is; the last part names it where nothing else does.
     sets : dict
-        Data set -> image files; one without a name where the files are in no sets.
+        Data set, in NFC -> image files; one without a name where the files are in no sets.
     """
 
     argument: str
@@ -107,10 +106,10 @@ def _by_set(source: Source) -> dict[str, Source]:
     """The files of each set, by their names in it."""
     if not source.sets:
         return {"": source}
-    found: dict[str, list[tuple[str, Path]]] = {each: [] for each in source.sets}
+    found: dict[str, list[tuple[str, Path]]] = {}
     for name, path in source.files:
         each, _, rest = name.partition("/")
-        found[each].append((rest, path))
+        found.setdefault(nfc(each), []).append((rest, path))
     return {each: Source(source.name, files) for each, files in found.items()}
 
 
@@ -152,10 +151,10 @@ def without_suffix(places: Sequence[Place], suffix: str) -> list[Place]:
 
 
 def _cut(source: Source, suffix: str) -> Source:
-    end = unicodedata.normalize("NFC", suffix)
+    end = nfc(suffix)
     files = []
     for name, path in source.files:
-        rest = unicodedata.normalize("NFC", name).removesuffix(end)
+        rest = nfc(name).removesuffix(end)
         files.append((name if rest[-1:] in ("", "/") else rest, path))
     return source._replace(files=files)
 

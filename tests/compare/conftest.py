@@ -11,7 +11,7 @@ from PIL import Image
 
 from sriqa_metric.compare import Comparison
 from sriqa_metric.compare.comparison import Failure
-from sriqa_metric.compare.matching import Unmatched
+from sriqa_metric.compare.matching import Results, Unmatched, find_results
 from tests.chromium import browser as browser
 from tests.chromium import driver as driver
 
@@ -21,6 +21,12 @@ HOSTILE = (
     r"a_b%c$d#e&f{g}h~i^j\k|l",
     "caf\udce9\n\\end{tabular}",
 )
+
+
+def one(*arguments: str | Path, **options: object) -> Results:
+    """What is found in the only data set."""
+    (found,) = find_results(arguments, **options)
+    return found
 
 
 @pytest.fixture
