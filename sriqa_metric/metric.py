@@ -87,12 +87,7 @@ class CalibratedMetric(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> CalibratedMetric:
         """Move, but never round: what every `.to()`, `.half()` and the like comes down to."""
-
-        def moved(tensor: Tensor) -> Tensor:
-            found = fn(tensor)
-            return found if found.dtype == tensor.dtype else tensor.to(found.device)
-
-        return super()._apply(moved, *args, **kwargs)
+        return super()._apply(keeping_dtype(fn), *args, **kwargs)
 
     @property
     def device(self) -> torch.device:
@@ -182,6 +177,16 @@ class CalibratedMetric(nn.Module):
     def quality_map(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
         return quality_map(self, image, max_pixels=max_pixels)
+
+
+def keeping_dtype(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What `fn` does to a tensor, but for its type: it moves and never rounds."""
+
+    def moved(tensor: Tensor) -> Tensor:
+        found = fn(tensor)
+        return found if found.dtype == tensor.dtype else tensor.to(found.device)
+
+    return moved
 
 
 def _checked(images: Tensor, checks_range: bool) -> Tensor:

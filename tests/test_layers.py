@@ -24,7 +24,7 @@ LAYERS = (
     ("registry",),
     ("weights",),
     ("sr_folders",),
-    ("compare", "map_picture", "pyiqa_plugin"),
+    ("compare", "map_picture", "pyiqa_plugin", "torchmetrics"),
     ("pyiqa_hook",),
     ("cli",),
     ("__main__",),
