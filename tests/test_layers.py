@@ -25,7 +25,7 @@ LAYERS = (
     ("registry",),
     ("weights",),
     ("sr_folders",),
-    ("basicsr_plugin", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "torchmetrics"),
+    ("basicsr", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "torchmetrics"),
     ("pyiqa_hook",),
     ("cli",),
     ("__main__",),

@@ -1,11 +1,15 @@
 """The metrics of this package for BasicSR: `type: calculate_sriqa` in an options file.
 
-BasicSR is not imported before `register` is called, and need not be installed for the rest.
+    from basicsr.utils.registry import METRIC_REGISTRY
+    from sriqa_metric.basicsr import calculate_sriqa
+
+    METRIC_REGISTRY.register(calculate_sriqa)
+
+BasicSR is not imported here, and need not be installed.
 """
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,24 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .metric import CalibratedMetric
-
-
-def register() -> None:
-    """Add `calculate_sriqa` to BasicSR's metrics; any number of calls is one.
-
-    Raises
-    ------
-    ImportError
-        If BasicSR is not installed, or cannot be imported.
-    """
-    from basicsr.utils.registry import METRIC_REGISTRY
-
-    name = calculate_sriqa.__name__
-    if name not in METRIC_REGISTRY:
-        METRIC_REGISTRY.register(calculate_sriqa)
-    elif METRIC_REGISTRY.get(name) is not calculate_sriqa:
-        message = f"BasicSR has a metric {name!r} of somebody else's already; it is left as it is"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def calculate_sriqa(

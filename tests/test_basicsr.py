@@ -16,8 +16,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from sriqa_metric import basicsr_plugin
-from sriqa_metric.basicsr_plugin import calculate_sriqa, register
+from sriqa_metric import basicsr
+from sriqa_metric.basicsr import calculate_sriqa
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
 from tests.conftest import EXAMPLES
@@ -32,17 +32,6 @@ COFFEE = EXAMPLES / "coffee_realesrgan_x4plus.png"
 def bgr() -> np.ndarray:
     """What BasicSR has in memory of a result that it writes as COFFEE."""
     return np.ascontiguousarray(np.asarray(Image.open(COFFEE).convert("RGB"))[:, :, ::-1])
-
-
-@pytest.fixture
-def basicsr_metrics(monkeypatch: pytest.MonkeyPatch):
-    """BasicSR's registry of metrics, as it was before."""
-    pytest.importorskip("basicsr", exc_type=ImportError)
-    from basicsr.utils.registry import METRIC_REGISTRY
-
-    monkeypatch.setattr(METRIC_REGISTRY, "_obj_map", dict(METRIC_REGISTRY._obj_map))
-    METRIC_REGISTRY._obj_map.pop("calculate_sriqa", None)
-    return METRIC_REGISTRY
 
 
 @answers(MODULES, "BasicSR's BGR array of a result", "the score of the file that it writes of it")
@@ -69,7 +58,7 @@ def test_other_orders_and_gray(bgr, lite):
     assert calculate_sriqa(gray, input_order="CHW") == calculate_sriqa(gray)
 
 
-def test_a_weights_file_is_loaded_once(bgr, tmp_path, monkeypatch):
+def test_a_weights_file_is_loaded_once(bgr, tmp_path):
     path = str(save_random("sriqa_dbcnn", tmp_path, CropPolicy(number=1)))
     first = calculate_sriqa(bgr, metric=path, device="cpu")
     Path(path).unlink()
@@ -79,9 +68,9 @@ def test_a_weights_file_is_loaded_once(bgr, tmp_path, monkeypatch):
 def test_the_device_is_cuda_where_there_is_any(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.current_device", lambda: 3)
-    assert basicsr_plugin._present_device() == "cuda:3"
+    assert basicsr._present_device() == "cuda:3"
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert basicsr_plugin._present_device() == "cpu"
+    assert basicsr._present_device() == "cpu"
 
 
 WRONG = [
@@ -110,28 +99,13 @@ def test_an_option_that_there_is_not_is_an_error():
         calculate_sriqa(np.zeros((32, 40, 3), np.uint8), wieghts="a")
 
 
-def test_registering_twice_is_registering_once(basicsr_metrics):
-    register()
-    register()
-    assert basicsr_metrics.get("calculate_sriqa") is calculate_sriqa
-
-
-def test_a_name_that_is_taken_stays(basicsr_metrics):
-    def calculate_sriqa():
-        """Somebody else's."""
-
-    basicsr_metrics.register(calculate_sriqa)
-    with pytest.warns(RuntimeWarning, match="'calculate_sriqa' of somebody else's"):
-        register()
-    assert basicsr_metrics.get("calculate_sriqa") is calculate_sriqa
-
-
 _SCRIPT = """
 import sys
 from basicsr.test import test_pipeline
-from sriqa_metric.basicsr_plugin import register
+from basicsr.utils.registry import METRIC_REGISTRY
+from sriqa_metric.basicsr import calculate_sriqa
 
-register()
+METRIC_REGISTRY.register(calculate_sriqa)
 test_pipeline(sys.argv.pop())
 """
 _OPTIONS = {
@@ -155,7 +129,8 @@ _OPTIONS = {
 
 @pytest.mark.slow
 @answers(MODULES, "`type: calculate_sriqa` in BasicSR's options", "its validation logs the mean")
-def test_an_options_file_of_basicsr(lite, tmp_path, basicsr_metrics):
+def test_an_options_file_of_basicsr(lite, tmp_path):
+    pytest.importorskip("basicsr", exc_type=ImportError)
     for folder in ("gt", "lq"):
         (tmp_path / folder).mkdir()
     for content in ("coffee", "chelsea"):
