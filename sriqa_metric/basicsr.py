@@ -11,7 +11,7 @@ BasicSR is not imported here, and need not be installed.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .errors import SriqaError
 from .registry import DEFAULT_METRIC
@@ -74,7 +74,7 @@ def calculate_sriqa(
     if not 0 <= 2 * crop_border < min(height, width):
         raise SriqaError(f"crop_border: {crop_border} leaves nothing of {width}×{height} pixels")
     img = img[crop_border : height - crop_border, crop_border : width - crop_border]
-    return _loaded(metric, device or _present_device()).score(img[:, :, ::-1])
+    return cast(float, _loaded(metric, device or _present_device()).score(img[:, :, ::-1]))
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -54,7 +55,7 @@ def export_onnx(weights: Path, output: Path) -> str:
         ) from None
     side = metric.policy.size
     try:
-        program = torch.onnx.export(
+        exported = torch.onnx.export(
             metric,
             (torch.zeros(2, 3, side + 1, side + 2),),
             input_names=["images"],
@@ -66,6 +67,7 @@ def export_onnx(weights: Path, output: Path) -> str:
     except torch.onnx.OnnxExporterError as error:
         reason = str(error)[:_SHOWN]
         raise SriqaError(f"{weights}: {name} cannot be written as ONNX: {reason}") from None
+    program = cast("torch.onnx.ONNXProgram", exported)  # as it is with dynamo=True
     program.model.metadata_props.update(
         metric=name,
         weights=metric.weights_id,
