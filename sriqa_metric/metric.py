@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .crops import CropPolicy, image_corners, read_windows
+from .crops_of_any_size import crops_of_any_size
 from .errors import SriqaError
 from .images import MAX_PIXELS, ImageLike, is_image
 from .models.rectifier import Rectifier
@@ -35,8 +36,8 @@ class CalibratedMetric(nn.Module):
     `torch.autocast`; `.half()`, `.bfloat16()`, `.double()` and `.to(dtype)`, of itself or of a
     module that holds it, leave its weights as they are.
 
-    `torch.compile(metric, fullgraph=True)` and `torch.export.export` work for a fixed size of
-    images; what is compiled or exported does not check values.
+    `torch.compile(metric, fullgraph=True)` works for a fixed size of images, `torch.export.export`
+    for any, if its `dynamic_shapes` say so; what is compiled or exported does not check values.
 
     Parameters
     ----------
@@ -87,12 +88,7 @@ class CalibratedMetric(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> CalibratedMetric:
         """Move, but never round: what every `.to()`, `.half()` and the like comes down to."""
-
-        def moved(tensor: Tensor) -> Tensor:
-            found = fn(tensor)
-            return found if found.dtype == tensor.dtype else tensor.to(found.device)
-
-        return super()._apply(moved, *args, **kwargs)
+        return super()._apply(keeping_dtype(fn), *args, **kwargs)
 
     @property
     def device(self) -> torch.device:
@@ -142,13 +138,17 @@ class CalibratedMetric(nn.Module):
         """
         images = _checked(images, self.checks_range)
         images = images.to(self.device, torch.float32).expand(-1, 3, -1, -1)
+        if any(isinstance(side, torch.SymInt) for side in images.shape):  # an export for any size
+            crops = crops_of_any_size(images, self.policy)
+            codes = self.quality_model.encode(crops.flatten(0, 1)).unflatten(0, crops.shape[:2])
+            return self.read(codes.mean(1)).unsqueeze(1)
         height, width = images.shape[-2:]
         where = image_corners(height, width, self.policy)
-        codes = []
+        means = []
         for part in images.split(max(1, self.crops_per_pass // len(where))):
             crops = torch.cat([read_windows(image, where, self.policy.size) for image in part])
-            codes.append(self.encode(crops).unflatten(0, (len(part), len(where))).mean(1))
-        return self.read(torch.cat(codes)).unsqueeze(1)
+            means.append(self.encode(crops).unflatten(0, (len(part), len(where))).mean(1))
+        return self.read(torch.cat(means)).unsqueeze(1)
 
     def score(
         self, images: ImageLike | Iterable[ImageLike], *, max_pixels: int = MAX_PIXELS
@@ -182,6 +182,16 @@ class CalibratedMetric(nn.Module):
     def quality_map(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> QualityMap:
         """Scores of all crops of the grid over one image; see `quality_map.quality_map`."""
         return quality_map(self, image, max_pixels=max_pixels)
+
+
+def keeping_dtype(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What `fn` does to a tensor, but for its type: it moves and never rounds."""
+
+    def moved(tensor: Tensor) -> Tensor:
+        found = fn(tensor)
+        return found if found.dtype == tensor.dtype else tensor.to(found.device)
+
+    return moved
 
 
 def _checked(images: Tensor, checks_range: bool) -> Tensor:

@@ -17,6 +17,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import sriqa_metric as sriqa
+from sriqa_metric.onnx_export import export_onnx
+from sriqa_metric.registry import CATALOG
 from tests.conftest import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.slow  # each is a process of its own
@@ -115,6 +117,23 @@ def check_picture(told: str, folder: Path, lite: sriqa.CalibratedMetric) -> None
     assert min(Image.open(picture).size) > 500
 
 
+def check_torchmetrics(told: str, folder: Path, lite: sriqa.CalibratedMetric) -> None:
+    expected = scores_of_examples(lite)
+    shown = dict(re.findall(r"^(\w+) .*'sriqa': ([-\d.]+)", told, re.M))
+    means = {m: np.mean([s for (name, _), s in expected.items() if name == m]) for m in METHODS}
+    assert {m: float(mean) for m, mean in shown.items()} == pytest.approx(means, abs=0.006)
+    assert "'psnr_to_bicubic': inf" in told.splitlines()[0]
+
+
+def check_onnx(told: str, folder: Path, lite: sriqa.CalibratedMetric) -> None:
+    first, *lines = told.splitlines()
+    assert first == f"sriqa_lite, weights {lite.weights_id}, license Apache-2.0"
+    paths, shown = zip(*(line.rsplit(maxsplit=1) for line in lines), strict=True)
+    expected = lite.score([folder / path for path in paths])
+    assert list(map(float, shown)) == pytest.approx(expected, abs=0.006)
+    assert len(lines) == 3
+
+
 CHECKS: dict[str, Callable[[str, Path, sriqa.CalibratedMetric], None]] = {
     "score_folder.py": check_score_folder,
     "compare_methods.py": check_compare_methods,
@@ -122,6 +141,8 @@ CHECKS: dict[str, Callable[[str, Path, sriqa.CalibratedMetric], None]] = {
     "calibrate_new_methods.py": check_calibrate,
     "map_picture.py": check_picture,
     "score_picture.py": check_picture,
+    "with_torchmetrics.py": check_torchmetrics,
+    "score_with_onnx.py": check_onnx,
 }
 SLOW = ("calibrate_new_methods.py", "map_picture.py")
 
@@ -138,6 +159,8 @@ def test_the_table_and_the_checks_know_every_file():
 )
 def test_a_script_does_what_it_says(name, lite, tmp_path):
     assert f"examples/{name}" in COMMANDS[name]
+    if name == "score_with_onnx.py":
+        export_onnx(CATALOG["sriqa_lite"].bundled, tmp_path / "sriqa_lite.onnx")
     CHECKS[name](run(COMMANDS[name], tmp_path), tmp_path, lite)
 
 

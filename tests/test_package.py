@@ -93,7 +93,8 @@ class A:
 def test_what_is_imported_is_declared(packed, module):
     text = (ROOT / module).read_text(encoding="utf-8")
     assert imported_by(text, lazy=True) <= declared(packed, extras=True)
-    assert imported_by(text, lazy=False) <= declared(packed, extras=False)
+    own = {normal(Path(module).stem)}  # sriqa_metric/torchmetrics.py is for who has torchmetrics
+    assert imported_by(text, lazy=False) <= declared(packed, extras=False) | own
 
 
 def test_extras_are_those_that_messages_and_docs_name(packed):

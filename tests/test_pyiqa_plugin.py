@@ -197,3 +197,44 @@ def test_pyiqa_s_command_and_python_with_nothing_but_pyiqa(lite):
     assert all(f"'{name}'" in listed for name in CATALOG)
     printed = output(*command, "sriqa_lite", "-t", str(COFFEE), "--device", "cpu")
     assert f"{lite.score(COFFEE):.4f}"[:-1] in printed
+
+
+@pytest.mark.answers(
+    "Modules", "a metric of ours in pyiqa's benchmark of data sets", "scored as any of pyiqa's"
+)
+def test_what_the_benchmark_script_of_pyiqa_does(lite, tmp_path):
+    """Its steps: options from the table, a data set of files with labels, three correlations."""
+    from pyiqa.data import build_dataloader, build_dataset
+    from pyiqa.default_model_configs import DEFAULT_CONFIGS
+    from pyiqa.metrics import calculate_krcc, calculate_plcc, calculate_srcc
+
+    paths = sorted(EXAMPLES.glob("coffee_*.png"))
+    labels = range(len(paths))
+    rows = [f"{path.name},{label}" for path, label in zip(paths, labels, strict=True)]
+    (tmp_path / "meta.csv").write_text("\n".join(["name,mos", *rows]))
+    config = DEFAULT_CONFIGS["sriqa_lite"]
+    metric = pyiqa.create_metric(
+        "sriqa_lite",
+        device=torch.device("cpu"),
+        metric_mode=config["metric_mode"],
+        **config["metric_opts"],
+    )
+    options = {
+        "name": "coffee",
+        "type": "GeneralNRDataset",
+        "dataroot_target": str(EXAMPLES),
+        "meta_info_file": str(tmp_path / "meta.csv"),
+        "phase": "test",
+        "num_worker_per_gpu": 0,
+        "prefetch_mode": "cpu",
+        "num_prefetch_queue": 2,
+    }
+    found, seen = [], []
+    for data in build_dataloader(build_dataset(options), options, num_gpu=0):
+        seen.append(data["mos_label"].item())
+        found.append(metric(data["img"]).item())
+    assert seen == list(labels)
+    assert found == pytest.approx(lite.score(paths), abs=1e-5)
+    for correlation in (calculate_plcc, calculate_srcc, calculate_krcc):
+        assert -1 <= correlation(found, seen) <= 1
+    assert config["lower_better"] is False

@@ -1,4 +1,4 @@
-"""`sriqa-weights`: what a weights file is, whether it is whole, and files from checkpoints."""
+"""`sriqa-weights`: what a weights file is, whether it is whole, and files from and for others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Source = Annotated[
 
 @app.callback(context_settings=CONTEXT)
 def weights(version: Version = False) -> None:
-    """Weights files: show, verify, find, and convert from published checkpoints.
+    """Weights files: show, verify, find, convert from published checkpoints, write as ONNX.
 
     Exit status: 0 done, 1 the weights to verify are bad or cannot be had, 2 wrong usage or input.
     """
@@ -101,6 +101,20 @@ def convert(
             "network (MANIQA); the file has the identity instead",
         )
     print(f"{output} {weights_id(output)}")
+
+
+@app.command()
+@told(NAME)
+def onnx(source: Source, output: OutputFile) -> None:
+    """Write a metric as ONNX: images (batch, 3, height, width) in [0, 1] of any size -> scores.
+
+    Crops are cut inside the graph, so any ONNX runtime gives the scores of sriqa-score.
+    """
+    path = _found(source)
+    refuse(output, [path])
+    from ..onnx_export import export_onnx
+
+    print(f"{output} {export_onnx(path, output)}")
 
 
 def _found(source: str) -> Path:
