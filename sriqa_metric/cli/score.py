@@ -87,10 +87,10 @@ def score(
 
         limit = max_pixels or MAX_PIXELS
         model = load(metric, weights, device_of(device, threads))
-        failed = _score(model, items, format, stream, batch_size, workers, limit)
-        if map_ and not failed:
+        scores = _score(model, items, format, stream, batch_size, workers, limit)
+        if map_ and scores:
             _write_map(model, items[0].path, map_, batch_size, limit)
-    if failed:
+    if failed := len(items) - len(scores):
         say(NAME, f"{failed} of {len(items)} failed")
         raise typer.Exit(1)
 
@@ -103,26 +103,26 @@ def _score(
     batch_size: int | None,
     workers: int | None,
     max_pixels: int,
-) -> int:
-    """Score every item and write it; returns how many failed, each named on stderr."""
+) -> list[float]:
+    """Score every item and write it; returns the scores. What failed is named on stderr."""
     from ..scoring import score_stream
-    from .output import WRITERS
+    from .output import WRITERS, summary_of
     from .progress import tracked
 
     writer = WRITERS[format](stream, model.name, model.weights_id)
     paths = (item.path for item in items if not item.problem)
     results = score_stream(model, paths, batch_size, workers, max_pixels)
-    failed = 0
+    scores: list[float] = []
     for item in tracked(items, "scoring"):
         result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
         if isinstance(result, SriqaError):
-            failed += 1
             say(NAME, worded(result))
             writer.failed(item.path, worded(result))
         else:
+            scores.append(result)
             writer.scored(item.path, result)
-    writer.close()
-    return failed
+    writer.close(summary_of(scores))
+    return scores
 
 
 def _write_map(

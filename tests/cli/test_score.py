@@ -20,7 +20,8 @@ def test_json_document(lite, score):
     found = run("--format", "json", COFFEE, "missing.png")
     assert found.exit_code == 1
     document = json.loads(found.stdout)
-    assert list(document) == ["metric", "weights", "higher_is_better", "results", "failed"]
+    fields = ["metric", "weights", "higher_is_better", "results", "failed"]
+    assert list(document) == [*fields, "n", "mean", "ci_low", "ci_high"]
     assert document["metric"] == "sriqa_lite"
     assert document["weights"] == lite.weights_id
     assert document["higher_is_better"] is True
@@ -68,7 +69,7 @@ def test_table_is_on_stdout_and_messages_on_stderr():
     assert "1 of 2 failed" in found.stderr
 
 
-@pytest.mark.answers("Outputs", "all files scored", "exit status 0, nothing on stderr")
+@pytest.mark.answers("Outputs", "every file scored", "exit status 0, no error on stderr")
 def test_all_scored_is_exit_0_and_silent_on_stderr():
     found = run(COFFEE)
     assert found.exit_code == 0

@@ -13,7 +13,7 @@ from PIL import Image
 
 import sriqa_metric as sriqa
 from sriqa_metric import images
-from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter
+from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter, Summary
 from sriqa_metric.images import read_image
 from sriqa_metric.weights.format import save_weights
 from tests.cli.running import CHELSEA, COFFEE, SMALL, run
@@ -132,7 +132,7 @@ def test_json_has_no_word_for_what_is_no_number(writer):
     def write(score):
         made = writer(io.StringIO(), "some_metric", "unsaved")
         made.scored("a.png", score)
-        made.close()
+        made.close(Summary(1, score))
 
     write(1.5)
     with pytest.raises(ValueError, match="not JSON compliant"):
