@@ -25,5 +25,11 @@ def wrapped(line: str, width: int | None, indent: str = "") -> str:
     """
     if width is None:
         return indent + line
-    options = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent, **options)
+    return textwrap.fill(
+        line,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

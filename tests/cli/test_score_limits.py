@@ -15,6 +15,7 @@ import sriqa_metric as sriqa
 from sriqa_metric import images
 from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter, Summary
 from sriqa_metric.images import read_image
+from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.weights.format import save_weights
 from tests.cli.running import CHELSEA, COFFEE, SMALL, run
 
@@ -44,7 +45,22 @@ def test_the_limit_of_pixels_holds_for_the_map_too(tmp_path, monkeypatch):
     )
     found = run(SMALL, "--map", str(tmp_path / "map.png"), "--max-pixels", "16384")
     assert found.exit_code == 0
-    assert limits == [16384] * 3  # for its score, its map and its picture
+    assert limits == [16384]  # read once for its score, its map and its picture
+
+
+@pytest.mark.parametrize("ending", ["png", "csv"])
+def test_a_map_scores_the_image_once(tmp_path, monkeypatch, ending, score):
+    if ending == "png":
+        pytest.importorskip("matplotlib")
+    encoded, encode = [], CalibratedMetric.encode
+    monkeypatch.setattr(
+        CalibratedMetric,
+        "encode",
+        lambda self, crops, *rest: encoded.append(len(crops)) or encode(self, crops, *rest),
+    )
+    found = run(COFFEE, "--map", str(tmp_path / f"map.{ending}"), "--format", "json")
+    assert json.loads(found.stdout)["results"][0]["score"] == score[COFFEE]
+    assert sum(encoded) == 9 + 100  # its crops, and the windows of the map
 
 
 @pytest.mark.answers(
