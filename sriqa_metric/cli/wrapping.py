@@ -21,7 +21,7 @@ def wrapped(line: str, width: int | None, indent: str = "") -> str:
     width : int or None
         As `width_of` says.
     indent : str
-        Before every line that comes of it.
+        Before the line; what follows of it stands two blanks further in.
     """
     if width is None:
         return indent + line
@@ -29,7 +29,7 @@ def wrapped(line: str, width: int | None, indent: str = "") -> str:
         line,
         width,
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=indent + "  " * bool(indent),
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -69,7 +69,9 @@ def test_show_tells_all_as_json(source):
 def test_show_tells_all_in_a_table():
     found = run("show", "sriqa_lite")
     assert found.exit_code == 0
-    rows = dict(line.split(maxsplit=1) for line in found.stdout.splitlines())
+    rows = dict(
+        line.split(maxsplit=1) for line in found.stdout.splitlines() if "  " in line.strip()
+    )
     assert rows["metric"] == "sriqa_lite"
     assert rows["encoder"] == "EfficientNet-Lite0"
     assert rows["license"] == "Apache-2.0"
@@ -83,15 +85,41 @@ def test_show_tells_all_in_a_table():
 @answers(
     HUB,
     "terminal codes in a weights file's description",
-    "shown as `?`",
+    r"shown as `\x1b`; a line break does not look like another field",
 )
 def test_show_takes_files_of_other_versions_and_odd_headers(tmp_path):
-    path = changed(tmp_path / "odd", format_version=99, sha256="mine", notes="\x1b[31mred\nline")
+    notes = "\x1b[31mred\nline\n\nsha256 mine, too"
+    path = changed(tmp_path / "odd", format_version=99, sha256="mine", notes=notes)
     rows = run("show", path).stdout.splitlines()
     assert any(row.split() == ["format_version", "99"] for row in rows)
     assert sum(row.startswith("sha256 ") for row in rows) == 2  # the file's own comes first
     assert rows[2].split()[1] != "mine"
-    assert any(row.endswith(r"\x1b[31mred\nline") for row in rows)
+    start = rows.index("notes")
+    assert rows[start + 1 : start + 3] == [r"    \x1b[31mred line", "    sha256 mine, too"]
+
+
+@answers(
+    "Outputs",
+    "`sriqa-weights show` on a narrow terminal, or in a pipe",
+    "long values wrap between words, indented; no hash or path is broken; whole lines in a pipe",
+)
+@pytest.mark.parametrize("columns", [60, 80, None])
+def test_show_fits_the_terminal_and_breaks_no_hash(columns, monkeypatch, tmp_path):
+    if columns:
+        monkeypatch.setattr("sriqa_metric.cli.weights.width_of", lambda stream: columns)
+    path = tmp_path / "a file  with blanks, and of a name that is as long as this one"
+    shutil.copy(BUNDLED, path)
+    shown = run("show", path).stdout
+    assert str(path) in shown
+    lines = shown.replace(str(path), "path").splitlines()
+    for line in lines:
+        assert len(line) <= (columns or len(line)) or len(line.split()) == 1
+    words = {word.rstrip(",") for line in lines for word in line.split()}
+    assert {DIGEST, ID, header()["tensors_sha256"]} <= words
+    places = [index for index, line in enumerate(lines) if line.startswith("evaluation.rows")]
+    assert lines[places[0]] == "evaluation.rows"
+    entries = [line for line in lines if line.startswith("    ci_high ")]  # one a row of the table
+    assert len(entries) == len(header()["evaluation"]["rows"])
 
 
 def test_show_without_a_field_says_so(tmp_path):
