@@ -151,7 +151,7 @@ def test_verify_takes_a_file_of_any_name(tmp_path):
 
 
 BAD = {
-    "missing tensor": (lambda t: t.pop("rectifier.out.bias"), {}, "1 tensors missing"),
+    "missing tensor": (lambda t: t.pop("rectifier.out.bias"), {}, "1 tensor missing"),
     "NaN": (lambda t: t["rectifier.out.bias"].fill_(torch.nan), {}, "holds NaN"),
     "no score": (
         lambda t: t.update({"quality_model.scale": torch.full((1024,), 1e38)}),

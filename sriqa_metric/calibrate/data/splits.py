@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SriqaError
+from ...names import counted
 from ..config import RunConfig
 from .fingerprints import fingerprint
 from .mos_sets import LabelledImages, read_labelled, require_images, split_by_content
@@ -119,8 +120,8 @@ def _more(config: RunConfig, folder: str, held_contents: Sequence[str]) -> SRRes
     contents = [name for name in found.contents if name not in held_contents]
     if len(methods) < 2 or not contents:
         raise SriqaError(
-            f"data.more_sr: {folder}: without what is held out of data.sr, {len(methods)} methods "
-            f"and {len(contents)} contents are left"
+            f"data.more_sr: {folder}: without what is held out of data.sr, "
+            f"{counted(len(methods), 'method')} and {counted(len(contents), 'content')} are left"
         )
     return _selected(found, methods, contents)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...cli.common import Bootstrap, Format, Seed, note, refuse_plot, told
+from ...names import counted
 from ..config import RESAMPLES, VOTES_PER_PAIR
 
 
@@ -55,8 +56,8 @@ def rank(
         found = read_votes(votes, votes_per_pair)
         if exclude:
             kept = without(found, exclude)
-            n = len(found.total) - len(kept.total)
-            note(f"left out {n} of {len(found.total)} votes, those of {', '.join(exclude)}")
+            n, votes_given = len(found.total) - len(kept.total), counted(len(found.total), "vote")
+            note(f"left out {n} of {votes_given}, those of {', '.join(exclude)}")
             found = kept
         report = rank_votes(found, bootstrap, prior_variance, seed)
     write_report(report, format, sys.stdout)

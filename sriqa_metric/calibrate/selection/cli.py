@@ -17,6 +17,7 @@ from ...cli.common import (
     note,
     refuse,
 )
+from ...names import counted
 from ..config import LAMBDA_1, K
 
 
@@ -65,7 +66,7 @@ def select(
     for each in found.notes:
         note(each)
     if len(found.contents) < k:
-        note(f"{len(found.contents)} contents, fewer than {k}: all are taken")
+        note(f"{counted(len(found.contents), 'content')}, fewer than {k}: all are taken")
     images = common_root(found)
     make_folder(output)
     if sheet is not None:
@@ -77,5 +78,5 @@ def select(
         from .contact_sheet import draw_sheet
 
         draw_sheet(sheet, selected, images)
-    note(f"{len(selected)} pairs; their images are relative to {images}")
+    note(f"{counted(len(selected), 'pair')}; paths of images are relative to {images}")
     print(output / "pairs.csv")

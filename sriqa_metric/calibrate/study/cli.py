@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...cli.common import OutputFile, refuse
+from ...names import counted
 from ..config import STUDY_HOST, STUDY_PORT
 from .assignment import Settings
 
@@ -64,4 +65,4 @@ def votes(
     refuse(output, [db, f"{db}-wal", f"{db}-shm"])
     from .export import export_votes
 
-    print(f"{output}: {export_votes(db, output, schema)} lines", file=sys.stderr)
+    print(f"{output}: {counted(export_votes(db, output, schema), 'line')}", file=sys.stderr)
