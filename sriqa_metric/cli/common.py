@@ -107,12 +107,6 @@ def say(command: str, message: object) -> None:
     print(f"{command}: {_visible(message)}", file=sys.stderr)
 
 
-def worded(error: object) -> str:
-    """An error in the words of a command that has an option `MaxPixels`."""
-    text, parameter = str(error), "max_pixels"
-    return f"{text.removesuffix(parameter)}--max-pixels" if text.endswith(parameter) else text
-
-
 def note(message: object) -> None:
     """One line on stderr that goes with the results on stdout."""
     print(f"note: {_visible(message)}", file=sys.stderr)

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..errors import SriqaError
 from ..registry import DEFAULT_METRIC
 from .common import (
     AUTO,
@@ -30,7 +29,6 @@ from .common import (
     run,
     say,
     told,
-    worded,
 )
 
 NAME = "sriqa-compare"
@@ -77,19 +75,11 @@ def compare(
         from .progress import tracked
 
         model = load(metric, weights, device_of(device, threads))
-        try:
-            comparison = compare_results(
-                model,
-                results,
-                batch_size,
-                workers,
-                lambda files: tracked(files, "scoring"),
-                max_pixels,
-            )
-        except SriqaError as error:
-            raise SriqaError(worded(error)) from None
+        comparison = compare_results(
+            model, results, batch_size, workers, lambda files: tracked(files, "scoring"), max_pixels
+        )
         for failure in comparison.failed:
-            say(NAME, worded(failure.error))
+            say(NAME, failure.error)
         write_comparison(comparison, format, stream)
         if report:
             write_report(comparison, report, shlex.join([NAME, *sys.argv[1:]]))

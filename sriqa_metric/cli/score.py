@@ -28,7 +28,6 @@ from .common import (
     run,
     say,
     told,
-    worded,
 )
 from .paths import Item, expand
 
@@ -123,8 +122,8 @@ def _score(
     for item in tracked(items, "scoring"):
         result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
         if isinstance(result, SriqaError):
-            say(NAME, worded(result))
-            writer.failed(item.path, worded(result))
+            say(NAME, result)
+            writer.failed(item.path, str(result))
         else:
             scores.append(result)
             writer.scored(item.path, result)

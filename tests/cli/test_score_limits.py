@@ -24,14 +24,14 @@ from tests.cli.running import CHELSEA, COFFEE, SMALL, run
     "Work and memory", "a file over the limit of pixels", "error that names the option --max-pixels"
 )
 def test_the_limit_of_pixels_is_an_option(tmp_path):
-    path = tmp_path / "max_pixels"  # in a name it stays as it is
+    path = tmp_path / "large.png"
     Image.new("RGB", (300, 250)).save(path, "PNG")
     small = run(str(path), "--max-pixels", str(300 * 250 - 1), "--format", "json")
     assert small.exit_code == 1
     (failed,) = json.loads(small.stdout)["failed"]
     assert failed["path"] == str(path)
     reason = "300×250 = 0.075 megapixels is over the limit of 0.074999; "
-    reason = f"{path}: {reason}score a part, or raise --max-pixels"
+    reason = f"{path}: {reason}score a part, or raise max_pixels (--max-pixels)"
     assert failed["error"] == reason
     assert small.stderr.startswith(f"sriqa-score: {reason}\n")
     assert run(str(path), "--max-pixels", str(300 * 250)).exit_code == 0
