@@ -176,7 +176,7 @@ def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
     path : Path
         The output.
     inputs : iterable of paths
-        Files that must not be written over.
+        Files, and folders of files, that must not be written over.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
         raise SriqaError(f"{path}: there is no folder {path.parent}; make it first")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise SriqaError(f"{path}: cannot be written: {os.strerror(errno.EACCES)}")
-    if (path.is_file() or not path.exists()) and any(_same(path, other) for other in inputs):
+    if (path.is_file() or not path.exists()) and any(_is_in(path, other) for other in inputs):
         raise SriqaError(f"{path}: is used by this command already; give another name")
 
 
@@ -232,7 +232,10 @@ def make_folder(path: Path) -> None:
         raise SriqaError(f"{path}: cannot be written into: {os.strerror(errno.EACCES)}")
 
 
-def _same(path: Path, other: str | os.PathLike[str]) -> bool:
+def _is_in(path: Path, other: str | os.PathLike[str]) -> bool:
+    """Whether an output is an input, or there already in a folder of inputs."""
+    if os.path.isdir(other):
+        return path.is_file() and Path(other).resolve() in path.resolve().parents
     try:
         return path.samefile(other)
     except OSError:  # one of them is not there (yet)

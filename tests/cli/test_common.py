@@ -263,7 +263,11 @@ def test_outputs_that_cannot_be_are_refused(tmp_path):
             refuse(bad, [tmp_path / "other", path])
     with pytest.raises(SriqaError, match="another name"):
         refuse(tmp_path / "new", [tmp_path / "new"])
-    refuse(path, [tmp_path / "other"])
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(SriqaError, match="another name"):
+        refuse(path, [tmp_path / "sub", tmp_path / "sub" / ".."])  # a folder of inputs
+    refuse(tmp_path / "new", [tmp_path])
+    refuse(path, [tmp_path / "other", tmp_path / "sub"])
     assert path.read_text() == "input"
 
 

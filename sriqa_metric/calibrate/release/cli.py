@@ -45,7 +45,7 @@ def export(
     """
     of_run = (each for each in run.glob("*") if each.suffix != ".safetensors")
     inputs = [*(evaluation or []), run / "weights.safetensors", *of_run]
-    inputs += [*(reference.rglob("*") if reference else []), *([notes] if notes else [])]
+    inputs += [path for path in (reference, notes) if path]
     refuse(output, inputs)
     from ...weights.format import weights_id
     from .export import export
