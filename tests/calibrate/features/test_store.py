@@ -13,7 +13,7 @@ from PIL import Image
 
 from sriqa_metric.calibrate.features import store as feature_store
 from sriqa_metric.calibrate.features.store import FeatureStore
-from sriqa_metric.crops import CropPolicy
+from sriqa_metric.crops import READING_VERSION, CropPolicy
 from sriqa_metric.errors import SriqaError
 from tests.calibrate.tiny import SIZE, WIDTH, make_images, shard_files, tiny_metric
 
@@ -43,6 +43,17 @@ def test_a_changed_image_is_computed_again(images, tmp_path):
     with images[4].open("ab") as stream:
         stream.write(b"x")
     assert store.fill(images) == 1
+
+
+@pytest.mark.answers(
+    "Training runs",
+    "cached codes of a version that read images in another way",
+    "are not used; the codes are computed anew",
+)
+def test_codes_of_another_way_of_reading_are_not_used(images, tmp_path, monkeypatch):
+    assert FeatureStore(tmp_path, tiny_metric()).fill(images) == 12
+    monkeypatch.setattr(feature_store, "READING_VERSION", READING_VERSION + 1)
+    assert FeatureStore(tmp_path, tiny_metric()).fill(images) == 12
 
 
 def test_an_image_that_changes_meanwhile_is_told(images, tmp_path, monkeypatch):
