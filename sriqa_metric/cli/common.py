@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TextIO, TypeVar
 
 import typer
 
@@ -29,6 +29,8 @@ AUTO: Final = "auto"
 _Names = TypeVar("_Names")
 PLOTS: Final = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
+# What is raised for wrong usage; typer exports no name for it, and it is its own or click's.
+_UsageError: Final[Any] = typer.BadParameter.__base__
 _OUTPUT = ("--output", "-o")
 _NEXT = "\n  "
 
@@ -157,7 +159,7 @@ def _drop_stdout() -> None:
 
 
 def run(app: typer.Typer) -> None:
-    """Run a command as the process that this is."""
+    """Run a command as the process that this is; wrong usage is one line, too."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names that are no text are written as the bytes that they are; other encodings than
         # UTF-8 have no place for most names.
@@ -165,7 +167,23 @@ def run(app: typer.Typer) -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     # So that nothing is left half written: what waits for the end of a block is done.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except _UsageError as error:
+        _tell(error)
+        status = error.exit_code
+    sys.exit(status)
+
+
+def _tell(error: Any) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":  # nothing was asked for: that is its message
+        error.show()
+        return
+    problem = " ".join(error.format_message().split()).rstrip(".")
+    if error.ctx is None:  # of an option without its argument
+        say(Path(sys.argv[0]).name, problem)
+    else:
+        say(error.ctx.find_root().command_path, f"{problem}; see {error.ctx.command_path} --help")
 
 
 def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:

@@ -71,10 +71,10 @@ def score(
         _print_metrics()
         return
     if not paths:
-        raise typer.BadParameter("give at least one file or folder, or - for a list on stdin")
+        raise SriqaError("give at least one file or folder, or - for a list on stdin")
     items = list(expand(paths, recursive))
     if map_ and len(items) != 1:
-        raise typer.BadParameter(f"--map is for one image, not {len(items)}")
+        raise SriqaError(f"--map is for one image, not {len(items)}")
     # What is wrong with the arguments is told before the network is loaded.
     inputs: list[str | Path] = [*(item.path for item in items), *([weights] if weights else [])]
     if "-" in paths:

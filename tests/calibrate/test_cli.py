@@ -94,3 +94,22 @@ def test_the_entry_point_tells_a_mistake_in_one_line(tmp_path):
     assert found.returncode == 1
     assert found.stderr.startswith(f"sriqa-calibrate: {tmp_path / 'none.csv'}: ")
     assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.answers(
+    "Training runs",
+    "`adapt` with a folder of results that is not there, `train` without a base",
+    "one line: what is missing, and the option that gives it",
+)
+def test_what_a_run_lacks_is_told(tmp_path):
+    ranking = tmp_path / "ranking.csv"
+    ranking.write_text("method,mu\na,1\nb,-1\n")
+    given = ("adapt", "--base", "sriqa_lite", "--ranking", ranking, "-o", tmp_path / "run")
+    found = run(*given, "--sr", tmp_path / "none")
+    assert found.exit_code == 2
+    told = f"sriqa-calibrate: {tmp_path}/none: no such folder of SR results; check the path\n"
+    assert found.stderr == told
+    found = run("train", "sriqa_lite", "-o", tmp_path / "run")
+    assert found.exit_code == 2
+    told = "sriqa-calibrate: base is not set; add --base FILE, or the name of a metric\n"
+    assert found.stderr == told

@@ -1,6 +1,8 @@
 """What every command shares: version, help, errors, and where it writes."""
 
+import importlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -170,6 +172,53 @@ def test_another_encoding_has_no_traceback():
         environment = {**os.environ, "PYTHONIOENCODING": encoding}
         words = [sys.executable, "-c", code]
         assert subprocess.run(words, capture_output=True, env=environment).stdout == shown
+
+
+USAGE = {
+    ("sriqa_metric.cli.score",): "give at least one file or folder, or - for a list on stdin",
+    ("sriqa_metric.cli.score", "--format", "xml", "x.png"): "--format",
+    ("sriqa_metric.cli.score", "--max-pixels", "0", "x.png"): "--max-pixels",
+    ("sriqa_metric.cli.score", "--batch", "1", "x.png"): "--batch",
+    ("sriqa_metric.cli.score", "x.png", "--map"): "--map",
+    ("sriqa_metric.cli.compare", "--device", "tpu", "a", "b"): "--device",
+    ("sriqa_metric.cli.weights", "look"): "look",
+    ("sriqa_metric.cli.weights", "convert", "x.pth", "-o", "x"): "--metric",
+    ("sriqa_metric.calibrate.cli", "rank"): "VOTES.csv",
+    ("sriqa_metric.calibrate.cli", "rank", "x.csv", "--bootstrap", "-1"): "--bootstrap",
+    ("sriqa_metric.calibrate.cli", "rank", "x.csv", "--prior-variance", "0"): "--prior-variance",
+    ("sriqa_metric.calibrate.cli", "adapt", "--sr", "x"): "--base",
+    ("sriqa_metric.calibrate.cli", "select", "x", "--lr", "x", "-o", "x", "-k", "0"): "--k",
+}
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "an option that there is not, or with a value that it cannot have",
+    "one line that names the option, exit status 2",
+)
+@pytest.mark.parametrize("words", USAGE, ids=lambda words: " ".join(words[1:]))
+def test_wrong_usage_is_one_line_that_names_the_option(words, monkeypatch, capsys):
+    module = importlib.import_module(words[0])
+    monkeypatch.setattr(sys, "argv", [module.NAME, *words[1:]])
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    with pytest.raises(SystemExit) as found:
+        module.main()
+    assert found.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{module.NAME}: ")
+    assert USAGE[words] in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", [weights, calibrate])
+def test_a_command_of_commands_alone_tells_its_usage(module, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [module.NAME])
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    with pytest.raises(SystemExit) as found:
+        module.main()
+    assert found.value.code == 2
+    assert "Usage" in "".join(capsys.readouterr())
 
 
 def test_any_other_error_is_a_bug():

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...cli.common import Bootstrap, Format, Seed, note, refuse_plot, told
+from ...errors import SriqaError
 from ...names import counted
 from ..config import RESAMPLES, VOTES_PER_PAIR
 
@@ -42,7 +43,7 @@ def rank(
     Exit status: 0 ranked, 1 the votes give no ranking (the message says why), 2 wrong usage.
     """
     if prior_variance is not None and not 0 < prior_variance < float("inf"):
-        raise typer.BadParameter(f"{prior_variance} is not positive", param_hint="--prior-variance")
+        raise SriqaError(f"--prior-variance is {prior_variance}; it must be positive")
     if plot is not None:
         refuse_plot(plot, [votes])
     # The matrices are small: threads of the linear algebra would only wait for each other.

@@ -53,7 +53,8 @@ def export(
     try:
         text = notes.read_text(encoding="utf-8") if notes else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise SriqaError(f"{notes}: cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SriqaError(f"{notes}: cannot be read: {reason}") from None
     precision = export(run, output, license, evaluation or [], reference, encoder, text)
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:

@@ -17,6 +17,7 @@ from ...cli.common import (
     note,
     refuse,
 )
+from ...errors import SriqaError
 from ...names import counted
 from ..config import LAMBDA_1, K
 
@@ -52,10 +53,9 @@ def select(
     path of OUTPUT/pairs.csv goes to stdout, notes to stderr.
     """
     if not lambda_1 < float("inf"):
-        raise typer.BadParameter(f"{lambda_1} is not a number", param_hint="--lambda-1")
+        raise SriqaError(f"--lambda-1 is {lambda_1}; it must be a number")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp"):
-        message = f"{sheet}: must end with .png, .jpg or .webp"
-        raise typer.BadParameter(message, param_hint="--sheet")
+        raise SriqaError(f"--sheet {sheet}: must end with .png, .jpg or .webp")
     from ..data.image_pairs import write_pairs
     from .contents import find_contents
     from .distances import measure

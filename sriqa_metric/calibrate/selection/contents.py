@@ -136,14 +136,16 @@ def _sources(root: Path, lr: Path, methods: Sequence[str] | None) -> dict[str, S
     for method in folders if methods is None else methods:
         folder = method_folder(root, method)
         if not folder.is_dir():
-            raise SriqaError(f"{root}: no folder of method {method!r}; found {sorted(folders)}")
+            there = ", ".join(sorted(folders)) or "none"
+            raise SriqaError(f"{root}: no folder of method {method!r}; found {there}")
         source = read_method(folder)
         if source.files:
             found[method] = source
         elif methods is not None:
             raise no_images(folder)
     if len(found) < 2:
-        raise SriqaError(f"{root}: needs the folders of two or more methods, found {list(found)}")
+        there = ", ".join(found) or "none"
+        raise SriqaError(f"{root}: needs the folders of two or more methods, found {there}")
     return found
 
 
