@@ -242,6 +242,8 @@ def make_folder(path: Path) -> None:
     SriqaError
         If it cannot be made, or must not be written into.
     """
+    if path.is_file():
+        raise SriqaError(f"{path}: is a file; give the name of a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

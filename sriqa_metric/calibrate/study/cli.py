@@ -19,7 +19,7 @@ def study(
     images: Annotated[Path, typer.Option(help="Folder that the images' paths are relative to.")],
     db: Annotated[Path, typer.Option(help="SQLite file; a study that is in it is continued.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = STUDY_HOST,
-    port: Annotated[int, typer.Option(help="0 picks a free one.")] = STUDY_PORT,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = STUDY_PORT,
     name: Annotated[
         list[str] | None,
         typer.Option(help="Name of a host by which browsers reach the study; may be repeated."),
