@@ -71,6 +71,9 @@ def test_a_plot_that_could_not_be_drawn_is_told_before_the_votes_are_read(tmp_pa
     assert "x.docx: must end with one of .png" in found.stderr
 
 
+@pytest.mark.answers(
+    "Outputs", "`select --sheet` onto an image that it reads", "error; the image stays"
+)
 def test_a_sheet_is_no_image_and_no_folder(made_data, tmp_path):
     results, out = made_data / "sr", tmp_path / "out"
     image = next(results.glob("*/*.png"))
@@ -80,6 +83,9 @@ def test_a_sheet_is_no_image_and_no_folder(made_data, tmp_path):
         assert found.stderr.splitlines()[-1].startswith(f"sriqa-calibrate: {sheet}: ")
 
 
+@pytest.mark.answers(
+    "Outputs", "a file as `--output` of `train`", "error: give the name of a folder"
+)
 def test_a_folder_to_write_into_is_no_file(tmp_path):
     (tmp_path / "file").touch()
     given = ("train", "sriqa_lite", "--set", f"data.sr={tmp_path}", "-o", tmp_path / "file")

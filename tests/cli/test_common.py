@@ -37,6 +37,11 @@ from sriqa_metric.errors import SriqaError
 COMMANDS = [score, compare, weights, calibrate]
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "`--version`, `-h` or `--help` of any command",
+    "the version, the usage; exit status 0",
+)
 @pytest.mark.parametrize("module", COMMANDS)
 def test_every_command_tells_its_version_and_its_usage(module):
     found = CliRunner().invoke(module.app, ["--version"])
@@ -71,6 +76,7 @@ def test_the_device_is_found_where_it_is():
     assert device_of("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.answers("Outputs", "Ctrl-C", "one line, exit status 130")
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [(SriqaError("x: bad"), 2, "name: x: bad\n"), (KeyboardInterrupt(), 130, "name: stopped\n")],
@@ -104,6 +110,11 @@ def test_names_in_messages_are_harmless(capsys):
     assert capsys.readouterr().err == "note: 2 are bad:\n  a: x\n  b\\n: y\n"
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "a file that the system refuses",
+    "one line with its name and the system's reason, exit status 2",
+)
 def test_what_the_system_refuses_is_one_line(tmp_path, capsys):
     with pytest.raises(typer.Exit) as found, told("name", 1):
         (tmp_path / "none" / "x").open("w")
@@ -211,6 +222,9 @@ def test_wrong_usage_is_one_line_that_names_the_option(words, monkeypatch, capsy
     assert err.count("\n") == 1
 
 
+@pytest.mark.answers(
+    "Outputs", "`sriqa-weights` or `sriqa-calibrate` alone", "their usage, exit status 2"
+)
 @pytest.mark.parametrize("module", [weights, calibrate])
 def test_a_command_of_commands_alone_tells_its_usage(module, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [module.NAME])
@@ -231,6 +245,11 @@ def write(path, text="new", inputs=()):
         stream.write(text)
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "an error while results are written",
+    "the file stays as it was; nothing half written is left",
+)
 def test_a_file_is_there_when_the_block_ends(tmp_path):
     path = tmp_path / "x"
     path.write_text("old")

@@ -31,7 +31,8 @@ def test_the_limit_of_pixels_is_an_option(tmp_path):
     (failed,) = json.loads(small.stdout)["failed"]
     assert failed["path"] == str(path)
     reason = "300×250 = 0.075 megapixels is over the limit of 0.074999; "
-    reason = f"{path}: {reason}score a part, or raise max_pixels (--max-pixels)"
+    way_out = "score a part, or raise max_pixels (--max-pixels of sriqa-score, sriqa-compare)"
+    reason = f"{path}: {reason}{way_out}"
     assert failed["error"] == reason
     assert small.stderr.startswith(f"sriqa-score: {reason}\n")
     assert run(str(path), "--max-pixels", str(300 * 250)).exit_code == 0
@@ -48,6 +49,11 @@ def test_the_limit_of_pixels_holds_for_the_map_too(tmp_path, monkeypatch):
     assert limits == [16384]  # read once for its score, its map and its picture
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "a score and its map",
+    "the image is read once, scored once, and each window once",
+)
 @pytest.mark.parametrize("ending", ["png", "csv"])
 def test_a_map_scores_the_image_once(tmp_path, monkeypatch, ending, score):
     if ending == "png":

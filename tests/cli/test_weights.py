@@ -122,11 +122,19 @@ def test_show_fits_the_terminal_and_breaks_no_hash(columns, monkeypatch, tmp_pat
     assert len(entries) == len(header()["evaluation"]["rows"])
 
 
+@pytest.mark.answers(
+    "Weights and the Hub", "`sriqa-weights show` of a file without a license", "`not told`"
+)
 def test_show_without_a_field_says_so(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "bare", metadata={"sriqa": "{}"})
     assert "license          not told" in run("show", tmp_path / "bare").stdout
 
 
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "`sriqa-weights show` of a file",
+    "its header alone is read; torch is not imported",
+)
 def test_show_of_a_file_reads_no_tensor_and_imports_no_torch():
     code = (
         "import sys; from sriqa_metric.cli.weights import app\n"
@@ -144,6 +152,9 @@ def test_verify_and_path_of_good_weights(source):
     assert run("path", source).stdout == f"{BUNDLED}\n"
 
 
+@pytest.mark.answers(
+    "Weights and the Hub", "a whole weights file of any name or ending", "`ok`, with its id"
+)
 def test_verify_takes_a_file_of_any_name(tmp_path):
     path = tmp_path / "sriqa_clip"
     shutil.copy(BUNDLED, path)
@@ -276,6 +287,11 @@ def test_convert_names_a_bad_checkpoint(tmp_path):
     assert found.stderr == f"sriqa-weights: {tmp_path / 'no.pt'}: {reason}\n"
 
 
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "`sriqa-weights` without a name or an option that it needs",
+    "wrong usage, exit status 2",
+)
 @pytest.mark.parametrize(
     "arguments",
     [
