@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SriqaError
-from ...names import counted
 from ..data.csv_files import find_one, number_of, read_table
 from ..data.vote_files import read_votes
 from ..data.votes import Votes
@@ -137,7 +136,7 @@ def _human(fraction: np.ndarray, total: np.ndarray) -> tuple[np.ndarray | None, 
     wins = (2 * total * fraction).round() / 2
     scores = others_2afc(wins, wins % 1 * 2, total)
     if alone := int(np.isnan(scores).sum()):
-        why = f"it {NEEDS_TWO}; {alone} of {counted(len(total), 'pair')} lack that"
+        why = f"it {NEEDS_TWO}; pairs that have one: {alone} of {len(total)}"
         return None, (f"no row for the human majority: {why}",)
     return scores, ()
 

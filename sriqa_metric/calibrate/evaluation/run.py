@@ -12,7 +12,6 @@ import numpy as np
 from ...cli.progress import tracked
 from ...errors import SriqaError
 from ...files import listed
-from ...names import counted
 from ..config import RESAMPLES
 from ..data.fingerprints import image_digest
 from ..data.mos_sets import require_images
@@ -143,7 +142,7 @@ def score_images(
             cache.add(scorer.weights_id, digest, score)
     if failed:
         shown = listed(failed, separator="; ")
-        raise SriqaError(f"{data_set.name}: no score of {counted(len(failed), 'image')}: {shown}")
+        raise SriqaError(f"{len(failed)} images of {data_set.name} have no score: {shown}")
     return np.array([known[digest] for digest in digests])
 
 

@@ -88,7 +88,7 @@ def test_constant_scores_are_undefined_and_told(mos_root, tmp_path):
 
 def test_images_without_a_score_are_named(mean_scorer, mos_root, tmp_path):
     (mos_root / "7.png").write_bytes(b"no image")
-    with pytest.raises(SriqaError, match=r"made: no score of 1 image: .*7.png: no image"):
+    with pytest.raises(SriqaError, match=r"1 images of made have no score: .*7.png: no image"):
         evaluate(request(tmp_path, f"mos={mos_root}"))
     assert len(mean_scorer.read) == 12
     (mos_root / "8.png").unlink()
@@ -99,7 +99,7 @@ def test_images_without_a_score_are_named(mean_scorer, mos_root, tmp_path):
 
 def test_a_score_that_is_no_number_is_no_score(mean_scorer, mos_root, tmp_path):
     mean_scorer.score = lambda paths: iter([math.nan] * 12)
-    with pytest.raises(SriqaError, match=r"made: no score of 12 images: .*0.png: mean gives n"):
+    with pytest.raises(SriqaError, match=r"12 images of made have no score: .*0.png: mean gives n"):
         evaluate(request(tmp_path, f"mos={mos_root}"))
 
 
