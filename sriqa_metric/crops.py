@@ -17,8 +17,8 @@ from torch import Tensor
 from .errors import SriqaError
 from .images import as_float
 
-# Raise it when a change of decoding or of crops moves the score of any image: scores that are kept
-# on disk are then computed anew.
+# Raise it when a change of decoding or of crops moves the score of any image: scores and codes that
+# are kept on disk are then computed anew.
 READING_VERSION = 2
 
 # A policy comes with a file, and must not ask for endless work.

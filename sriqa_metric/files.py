@@ -119,8 +119,3 @@ def listed(names: Iterable[object], most: int = 5, separator: str = ", ") -> str
     found = list(names)
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return separator.join(map(str, found[:most])) + more
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -20,7 +20,28 @@ from .errors import ImageError
 MAX_PIXELS = 200_000_000
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-ImageLike = Source | Image.Image | np.ndarray | Tensor
+
+class KeptImage:
+    """An image that is read once and then kept, for work that needs it several times.
+
+    Parameters
+    ----------
+    image : path, bytes, binary file object, PIL image, ndarray or tensor
+    """
+
+    def __init__(self, image: ImageLike) -> None:
+        self.name = name_of(image)
+        self._image = image
+        self._pixels: Tensor | None = None
+
+    def pixels(self, max_pixels: int) -> Tensor:
+        """As `to_tensor`; an image that cannot be read is tried anew by every call."""
+        if self._pixels is None:
+            self._pixels = to_tensor(self._image, max_pixels=max_pixels)
+        return self._pixels
+
+
+ImageLike = Source | Image.Image | np.ndarray | Tensor | KeptImage
 """Any image that a user has."""
 
 
@@ -55,7 +76,7 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
 
     Parameters
     ----------
-    image : path, bytes, binary file object, PIL image, ndarray or tensor
+    image : path, bytes, binary file object, PIL image, ndarray, tensor or KeptImage
         ndarray: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16 or float in [0, 1].
         Tensor: (3, H, W) or (1, H, W), also with a leading 1; uint8 or float in [0, 1].
     max_pixels : int
@@ -71,6 +92,8 @@ def to_tensor(image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     ImageError
         If the type, shape, dtype or a value is wrong, which is quoted, or as `read_image`.
     """
+    if isinstance(image, KeptImage):
+        return image.pixels(max_pixels)
     if isinstance(image, Image.Image):
         name = name_of(image)
         return _from_array(decode(image, name, max_pixels), name)

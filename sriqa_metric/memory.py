@@ -10,7 +10,10 @@ import torch
 from .errors import SriqaError
 
 # In the errors of torch, which on the CPU are of the type of any other, and of its libraries.
-_SIGNS = ("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED", "bad_alloc")
+_SIGNS = (
+    *("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED", "bad_alloc"),
+    *("could not create a primitive", "could not create a memory"),  # oneDNN
+)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -22,7 +25,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 @contextmanager
 def memory_advice(what: str, advice: str) -> Iterator[None]:
-    """Turn torch's error inside into a `SriqaError` that says what ran out and what may fit.
+    """Turn an error of memory inside into a `SriqaError` that says what ran out and what may fit.
 
     Parameters
     ----------
@@ -33,5 +36,8 @@ def memory_advice(what: str, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except torch.cuda.OutOfMemoryError:
-        raise SriqaError(f"{what}: out of GPU memory; set {advice}") from None
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        kind = "GPU memory" if isinstance(error, torch.cuda.OutOfMemoryError) else "memory"
+        raise SriqaError(f"{what}: out of {kind}; set {advice}") from None

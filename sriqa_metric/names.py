@@ -47,6 +47,11 @@ def _no_list(start: re.Match[str]) -> str:
     return f"{start[0]}\\" if start[0].isdigit() else f"\\{start[0]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def csv_line(values: Iterable[object]) -> str:
     r"""A line of CSV; nothing in it is a formula to a spreadsheet.
 

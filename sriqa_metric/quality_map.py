@@ -16,7 +16,7 @@ import torch
 
 from .crops import enlarged_size, grid_count, grid_start, read_windows
 from .errors import SriqaError
-from .images import MAX_PIXELS, ImageLike, name_of, to_tensor
+from .images import MAX_PIXELS, ImageLike, KeptImage, to_tensor
 from .scoring import Scorable, not_finite, score_all, tried
 
 # More than an image of 200 megapixels has on the default grid, unless it is long and thin.
@@ -113,6 +113,7 @@ def quality_map(
     batch_size: int | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
     max_pixels: int = MAX_PIXELS,
+    score: float | None = None,
 ) -> QualityMap:
     """Score every window of the grid that the metric's crop policy lays over an image.
 
@@ -127,6 +128,8 @@ def quality_map(
         Goes through the batches; a progress bar may watch here.
     max_pixels : int
         A larger image is an error, see `to_tensor`.
+    score : float, optional
+        The ordinary score of the image, where it is known; by default it is computed.
 
     Returns
     -------
@@ -139,7 +142,8 @@ def quality_map(
     SriqaError
         If its map would have more than 100,000 windows, or a score of it is not finite.
     """
-    name, pixels = name_of(image), to_tensor(image, max_pixels=max_pixels)
+    kept = KeptImage(image)
+    name, pixels = kept.name, to_tensor(kept, max_pixels=max_pixels)
     policy, size = metric.policy, batch_size or metric.crops_per_pass
     height, width = pixels.shape[-2:]
     tall, wide = enlarged_size(height, width, policy.size)
@@ -174,7 +178,7 @@ def quality_map(
         size=policy.size,
         height=height,
         width=width,
-        score=score_all(metric, [pixels])[0],
+        score=score_all(metric, [kept])[0] if score is None else score,
         metric=metric.name,
         weights=metric.weights_id,
     )

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sriqa_metric.errors import ImageError, SriqaError
-from sriqa_metric.images import as_float, to_tensor
+from sriqa_metric.images import KeptImage, as_float, name_of, to_tensor
 from tests.hostile import encoders, pixels
 
 MEASURED = 1e-6  # float32 against the same arithmetic in float64
@@ -218,3 +218,22 @@ def test_other_types(thing):
 def test_image_error_is_an_error_of_the_package():
     assert issubclass(ImageError, SriqaError)
     assert issubclass(ImageError, ValueError)
+
+
+@pytest.mark.answers("Work and memory", "an image read for several uses (`--map`)", "decoded once")
+def test_a_kept_image_is_decoded_once(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    Image.new("RGB", (3, 2), (10, 20, 30)).save(path)
+    kept = KeptImage(str(path))
+    first = to_tensor(kept)
+    path.unlink()
+    assert to_tensor(kept) is first
+    assert name_of(kept) == str(path)
+    missing = KeptImage(path)
+    for _ in range(2):
+        with pytest.raises(ImageError, match=r"x\.png: no such file"):
+            to_tensor(missing)
+
+
+def test_a_kept_image_has_a_score_as_any_other(lite, picture):
+    assert lite.score(KeptImage(picture)) == lite.score(picture)

@@ -33,6 +33,9 @@ def image(rng) -> np.ndarray:
     return rng.integers(0, 256, (244, 284, 3), dtype=np.uint8)
 
 
+@pytest.mark.answers(
+    "Outputs", "a map as CSV", "one row per window with its place, score, metric and weights"
+)
 def test_csv_comes_back(some_map, tmp_path):
     path = tmp_path / "map.csv"
     write_map_csv(some_map, path)
@@ -68,6 +71,9 @@ def test_picture_does_not_depend_on_the_container(some_map, image, tmp_path):
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
+@pytest.mark.answers(
+    "Work and memory", "a map of a large image", "is drawn smaller, below 2000 pixels a side"
+)
 def test_large_pictures_are_drawn_smaller(some_map, rng, tmp_path):
     pytest.importorskip("matplotlib")
     wide = QualityMap(**(vars(some_map) | {"height": 300, "width": 5003}))
@@ -76,6 +82,11 @@ def test_large_pictures_are_drawn_smaller(some_map, rng, tmp_path):
         assert max(found.size) < 2000
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "a picture of a map in a program with figures of its own",
+    "no setting of matplotlib is changed",
+)
 def test_no_state_of_matplotlib_is_touched(some_map, image, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
     before = dict(matplotlib.rcParams)
@@ -83,6 +94,9 @@ def test_no_state_of_matplotlib_is_touched(some_map, image, tmp_path):
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.answers(
+    "Images in memory", "a map drawn over another image than its own", "error with both sizes"
+)
 def test_an_image_of_another_size_is_refused(some_map, image, tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(SriqaError, match="of 284×244 pixels, not 200×244"):
@@ -98,6 +112,9 @@ def test_what_cannot_be_written_is_named(some_map, image, tmp_path):
         write_map_csv(some_map, tmp_path / "no/such/folder/map.csv")
 
 
+@pytest.mark.answers(
+    "Outputs", "a picture of a map without matplotlib", "error with what to install"
+)
 def test_missing_matplotlib_is_one_clear_error(some_map, image, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(SriqaError, match=r"pip install 'sriqa-metric\[plot\]'"):

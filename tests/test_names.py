@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriqa_metric.names import csv_line, csv_name, markdown, one_line, visible
+from sriqa_metric.names import counted, csv_line, csv_name, markdown, one_line, visible
 
 
 @pytest.mark.answers(
@@ -87,3 +87,11 @@ def test_csv_is_read_back(values):
     line = csv_line(values)
     (row,) = csv.reader(io.StringIO(line, newline=""), strict=True)
     assert [csv_name(value) for value in row] == values
+
+
+def test_one_is_no_plural():
+    assert [counted(n, "LR input") for n in (0, 1, 2)] == [
+        "0 LR inputs",
+        "1 LR input",
+        "2 LR inputs",
+    ]

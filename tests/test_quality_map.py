@@ -62,6 +62,9 @@ def starts(length: int) -> list[int]:
     return found
 
 
+@pytest.mark.answers(
+    "Images in memory", "a value of a quality map", "the score of that window alone, to 1e-5"
+)
 @pytest.mark.parametrize("size", [(32, 32), (40, 99), (57, 100), (61, 131), (32, 200)])
 def test_each_value_is_the_score_of_that_crop_alone(tiny, rng, size):
     image = torch.from_numpy(rng.random((3, *size), dtype=np.float32))
@@ -106,6 +109,9 @@ def test_one_window_is_one_score(tiny, rng):
     assert (found.per_pixel() == found.scores[0, 0]).all()
 
 
+@pytest.mark.answers(
+    "Images in memory", "the `score` of a quality map", "that of the image, bit for bit"
+)
 def test_it_tells_the_ordinary_score_and_whose_it_is(tiny, rng):
     image = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
     found = tiny.quality_map(image)
@@ -160,6 +166,7 @@ def test_a_map_has_a_bounded_number_of_windows(tiny, tmp_path):
     assert tiny.score(tmp_path / "long.png") == pytest.approx(tiny.score(np.zeros((32, 32, 3))))
 
 
+@pytest.mark.answers("Work and memory", "a map of an image of 2×2000 pixels", "a map of all of it")
 def test_a_map_of_a_longish_image_is_drawn_whole(tiny):
     found = tiny.quality_map(torch.linspace(0, 1, 2000).expand(3, 2, -1))
     assert found.scores.shape == (1, 2665)
@@ -176,6 +183,9 @@ def test_a_map_of_no_numbers_is_an_error(tiny, monkeypatch):
         tiny.quality_map(np.zeros((40, 40, 3)))
 
 
+@pytest.mark.answers(
+    "Work and memory", "memory does not suffice for a map", "error with the image's name"
+)
 def test_too_little_memory_for_a_map_is_an_error(tiny, monkeypatch):
     def encode(crops, at_once=None):
         raise MemoryError

@@ -140,6 +140,7 @@ SHORTAGES = [
     RuntimeError("MPS backend out of memory (MPS allocated: 18.00 GB"),
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("could not create a primitive"),
 ]
 
 

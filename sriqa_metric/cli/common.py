@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TextIO, TypeVar
 
 import typer
 
@@ -29,6 +29,8 @@ AUTO: Final = "auto"
 _Names = TypeVar("_Names")
 PLOTS: Final = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
+# What is raised for wrong usage; typer exports no name for it, and it is its own or click's.
+_UsageError: Final[Any] = typer.BadParameter.__base__
 _OUTPUT = ("--output", "-o")
 _NEXT = "\n  "
 
@@ -107,12 +109,6 @@ def say(command: str, message: object) -> None:
     print(f"{command}: {_visible(message)}", file=sys.stderr)
 
 
-def worded(error: object) -> str:
-    """An error in the words of a command that has an option `MaxPixels`."""
-    text, parameter = str(error), "max_pixels"
-    return f"{text.removesuffix(parameter)}--max-pixels" if text.endswith(parameter) else text
-
-
 def note(message: object) -> None:
     """One line on stderr that goes with the results on stdout."""
     print(f"note: {_visible(message)}", file=sys.stderr)
@@ -163,7 +159,7 @@ def _drop_stdout() -> None:
 
 
 def run(app: typer.Typer) -> None:
-    """Run a command as the process that this is."""
+    """Run a command as the process that this is; wrong usage is one line, too."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names that are no text are written as the bytes that they are; other encodings than
         # UTF-8 have no place for most names.
@@ -171,7 +167,23 @@ def run(app: typer.Typer) -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     # So that nothing is left half written: what waits for the end of a block is done.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except _UsageError as error:
+        _tell(error)
+        status = error.exit_code
+    sys.exit(status)
+
+
+def _tell(error: Any) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":  # nothing was asked for: that is its message
+        error.show()
+        return
+    problem = " ".join(error.format_message().split()).rstrip(".")
+    if error.ctx is None:  # of an option without its argument
+        say(Path(sys.argv[0]).name, problem)
+    else:
+        say(error.ctx.find_root().command_path, f"{problem}; see {error.ctx.command_path} --help")
 
 
 def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -182,7 +194,7 @@ def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
     path : Path
         The output.
     inputs : iterable of paths
-        Files that must not be written over.
+        Files, and folders of files, that must not be written over.
 
     Raises
     ------
@@ -195,7 +207,7 @@ def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
         raise SriqaError(f"{path}: there is no folder {path.parent}; make it first")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise SriqaError(f"{path}: cannot be written: {os.strerror(errno.EACCES)}")
-    if (path.is_file() or not path.exists()) and any(_same(path, other) for other in inputs):
+    if (path.is_file() or not path.exists()) and any(_is_in(path, other) for other in inputs):
         raise SriqaError(f"{path}: is used by this command already; give another name")
 
 
@@ -230,6 +242,8 @@ def make_folder(path: Path) -> None:
     SriqaError
         If it cannot be made, or must not be written into.
     """
+    if path.is_file():
+        raise SriqaError(f"{path}: is a file; give the name of a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -238,7 +252,10 @@ def make_folder(path: Path) -> None:
         raise SriqaError(f"{path}: cannot be written into: {os.strerror(errno.EACCES)}")
 
 
-def _same(path: Path, other: str | os.PathLike[str]) -> bool:
+def _is_in(path: Path, other: str | os.PathLike[str]) -> bool:
+    """Whether an output is an input, or there already in a folder of inputs."""
+    if os.path.isdir(other):
+        return path.is_file() and Path(other).resolve() in path.resolve().parents
     try:
         return path.samefile(other)
     except OSError:  # one of them is not there (yet)

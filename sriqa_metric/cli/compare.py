@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ..errors import SriqaError
 from ..registry import DEFAULT_METRIC
 from .common import (
     AUTO,
@@ -30,7 +30,6 @@ from .common import (
     run,
     say,
     told,
-    worded,
 )
 
 NAME = "sriqa-compare"
@@ -133,19 +132,18 @@ def compare(
         names = split_names(metric or ([] if scores else [DEFAULT_METRIC]))
         options = Options(str(device_of(device, threads)), batch_size, workers, max_pixels)
         scorers = make_scorers(names, scores or (), options, references=bool(gt), weights=weights)
-        try:
-            found = compare_all(scorers, results, kept, tracked)
-        except SriqaError as error:
-            raise SriqaError(worded(error)) from None
-        for line in dict.fromkeys(worded(failure.error) for failure in found.failed):
+        found = compare_all(scorers, results, kept, tracked)
+        for line in dict.fromkeys(failure.error for failure in found.failed):
             say(NAME, line)
         write_comparisons(found, format, stream, intervals)
         if report:
             from ..compare.report import write_report
+            from ..images import MAX_PIXELS
             from ..scorers.ours import OurScorer
 
             ours = [one.metric for one in scorers if isinstance(one, OurScorer)]
-            quality_map = ours[0].quality_map if ours else None
+            limit = max_pixels or MAX_PIXELS
+            quality_map = partial(ours[0].quality_map, max_pixels=limit) if ours else None
             command = shlex.join([NAME, *sys.argv[1:]])
             write_report(found, report, command, quality_map, max_pixels)
         if plot:

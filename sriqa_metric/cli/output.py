@@ -3,13 +3,49 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol, TextIO
+import math
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from ..names import csv_line, visible
+from .common import note
+from .wrapping import width_of, wrapped
+
+
+class Summary(NamedTuple):
+    """Mean of n scores, and half of its 95 % t interval; None where there is none."""
+
+    n: int
+    mean: float | None = None
+    half: float | None = None
+
+    @property
+    def line(self) -> str:
+        """`mean 3.21 ± 0.14 (95 % t interval), n = 24`; empty without an interval."""
+        if self.mean is None or self.half is None:
+            return ""
+        # Two digits of the interval, as comparisons have them.
+        places = min(max(1 - math.floor(math.log10(self.half)), 1), 6) if self.half else 3
+        mean, half = (f"{value:.{places}f}" for value in (self.mean, self.half))
+        return f"mean {mean} ± {half} (95 % t interval), n = {self.n}"
+
+
+def summary_of(scores: list[float]) -> Summary:
+    """What several scores come to; a single one has no interval."""
+    if len(scores) < 2:
+        return Summary(len(scores), *scores)
+    import numpy as np
+
+    from ..compare.statistics import half_intervals
+
+    half = half_intervals(np.array([scores]))
+    return Summary(len(scores), float(np.mean(scores)), None if half is None else float(half[0]))
 
 
 class Writer(Protocol):
-    """Takes results one by one, in order; `close` writes what has to wait for the last."""
+    """Takes results one by one, in order; `close` writes what has to wait for the last.
+
+    Where a summary would be no line of the format, it goes to stderr.
+    """
 
     def __init__(self, stream: TextIO, metric: str, weights: str) -> None: ...
 
@@ -17,7 +53,7 @@ class Writer(Protocol):
 
     def failed(self, path: str, error: str) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, summary: Summary) -> None: ...
 
 
 class CsvWriter:
@@ -34,8 +70,8 @@ class CsvWriter:
     def failed(self, path: str, error: str) -> None:
         self._stream.write(csv_line([path, "", *self._source, error]))
 
-    def close(self) -> None:
-        """Nothing waits."""
+    def close(self, summary: Summary) -> None:
+        _note(summary)
 
 
 class JsonLinesWriter:
@@ -54,8 +90,8 @@ class JsonLinesWriter:
     def failed(self, path: str, error: str) -> None:
         self._write({"path": path, "error": error})
 
-    def close(self) -> None:
-        """Nothing waits."""
+    def close(self, summary: Summary) -> None:
+        _note(summary)
 
 
 class JsonWriter:
@@ -79,7 +115,13 @@ class JsonWriter:
     def failed(self, path: str, error: str) -> None:
         self._failed.append({"path": path, "error": error})
 
-    def close(self) -> None:
+    def close(self, summary: Summary) -> None:
+        n, mean, half = summary
+        low, high = (None, None) if mean is None or half is None else (mean - half, mean + half)
+        figures = {"mean": mean, "ci_low": low, "ci_high": high}
+        self._document |= {"n": n} | {
+            name: None if value is None else round(value, 6) for name, value in figures.items()
+        }
         json.dump(self._document, self._stream, indent=2, allow_nan=False)
         self._stream.write("\n")
 
@@ -92,8 +134,8 @@ class TableWriter:
         from rich.table import Table
 
         self._stream = stream
-        caption = visible(f"{metric}, weights {weights}; higher is better")
-        self._table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+        self._source = visible(f"{metric}, weights {weights}; higher is better")
+        self._table = Table(box=box.SIMPLE_HEAD)
         self._table.add_column("file", overflow="fold")
         self._table.add_column("score", justify="right", no_wrap=True)
 
@@ -105,12 +147,18 @@ class TableWriter:
     def failed(self, path: str, error: str) -> None:
         """Named on stderr already."""
 
-    def close(self) -> None:
+    def close(self, summary: Summary) -> None:
         from rich.console import Console
 
-        # A file or a pipe has no width: lines are kept whole there.
-        width = None if self._stream.isatty() else 10_000
-        Console(file=self._stream, width=width).print(self._table)
+        width = width_of(self._stream)
+        Console(file=self._stream, width=width or 10_000).print(self._table)
+        for line in filter(None, (self._source, summary.line)):
+            print(wrapped(line, width), file=self._stream)
+
+
+def _note(summary: Summary) -> None:
+    if summary.line:
+        note(summary.line)
 
 
 WRITERS: dict[str, type[Writer]] = {

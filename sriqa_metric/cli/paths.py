@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import SriqaError
 from ..files import EXTENSIONS
+from ..names import counted
 
 
 class Item(NamedTuple):
@@ -93,5 +94,5 @@ def _images_in(folder: str, recursive: bool) -> list[Item]:
 def _nothing(folders: int, recursive: bool) -> str:
     if recursive or not folders:
         return "no image files in this folder" + (" and those in it" if folders else "")
-    held = "a folder" if folders == 1 else f"{folders} folders"
+    held = counted(folders, "folder")
     return f"no image files in this folder, but {held}; enter them with -r, or use sriqa-compare"

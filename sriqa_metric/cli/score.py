@@ -28,11 +28,11 @@ from .common import (
     run,
     say,
     told,
-    worded,
 )
 from .paths import Item, expand
 
 if TYPE_CHECKING:
+    from ..images import ImageLike
     from ..metric import CalibratedMetric
 
 NAME = "sriqa-score"
@@ -71,10 +71,10 @@ def score(
         _print_metrics()
         return
     if not paths:
-        raise typer.BadParameter("give at least one file or folder, or - for a list on stdin")
+        raise SriqaError("give at least one file or folder, or - for a list on stdin")
     items = list(expand(paths, recursive))
     if map_ and len(items) != 1:
-        raise typer.BadParameter(f"--map is for one image, not {len(items)}")
+        raise SriqaError(f"--map is for one image, not {len(items)}")
     # What is wrong with the arguments is told before the network is loaded.
     inputs: list[str | Path] = [*(item.path for item in items), *([weights] if weights else [])]
     if "-" in paths:
@@ -82,15 +82,18 @@ def score(
     if map_:
         refuse_plot(map_, [*inputs, *([output] if output else [])], (".csv",))
     with opened(output, inputs) as stream:
-        from ..images import MAX_PIXELS
+        from ..images import MAX_PIXELS, KeptImage
         from ..weights.load import load
 
         limit = max_pixels or MAX_PIXELS
         model = load(metric, weights, device_of(device, threads))
-        failed = _score(model, items, format, stream, batch_size, workers, limit)
-        if map_ and not failed:
-            _write_map(model, items[0].path, map_, batch_size, limit)
-    if failed:
+        images: list[ImageLike] = [item.path for item in items if not item.problem]
+        if map_:  # read once for the score, the map and the picture
+            images = [KeptImage(image) for image in images]
+        scores = _score(model, items, images, format, stream, batch_size, workers, limit)
+        if map_ and scores:
+            _write_map(model, images[0], scores[0], map_, batch_size, limit)
+    if failed := len(items) - len(scores):
         say(NAME, f"{failed} of {len(items)} failed")
         raise typer.Exit(1)
 
@@ -98,49 +101,56 @@ def score(
 def _score(
     model: CalibratedMetric,
     items: list[Item],
+    images: list[ImageLike],
     format: str,
     stream: TextIO,
     batch_size: int | None,
     workers: int | None,
     max_pixels: int,
-) -> int:
-    """Score every item and write it; returns how many failed, each named on stderr."""
+) -> list[float]:
+    """Score the items, whose images those without a problem are, and write them.
+
+    Returns the scores; what failed is named on stderr.
+    """
     from ..scoring import score_stream
-    from .output import WRITERS
+    from .output import WRITERS, summary_of
     from .progress import tracked
 
     writer = WRITERS[format](stream, model.name, model.weights_id)
-    paths = (item.path for item in items if not item.problem)
-    results = score_stream(model, paths, batch_size, workers, max_pixels)
-    failed = 0
+    results = score_stream(model, images, batch_size, workers, max_pixels)
+    scores: list[float] = []
     for item in tracked(items, "scoring"):
         result = SriqaError(f"{item.path}: {item.problem}") if item.problem else next(results)
         if isinstance(result, SriqaError):
-            failed += 1
-            say(NAME, worded(result))
-            writer.failed(item.path, worded(result))
+            say(NAME, result)
+            writer.failed(item.path, str(result))
         else:
+            scores.append(result)
             writer.scored(item.path, result)
-    writer.close()
-    return failed
+    writer.close(summary_of(scores))
+    return scores
 
 
 def _write_map(
-    model: CalibratedMetric, image: str, path: Path, batch_size: int | None, max_pixels: int
+    model: CalibratedMetric,
+    image: ImageLike,
+    score: float,
+    path: Path,
+    batch_size: int | None,
+    max_pixels: int,
 ) -> None:
     """Write the quality map of an image: its values if the path ends in .csv, else a picture."""
-    from ..images import read_image
     from ..map_picture import draw_map, write_map_csv
     from ..quality_map import quality_map
     from .progress import tracked
 
     found = quality_map(
-        model, image, batch_size, lambda batches: tracked(batches, "mapping"), max_pixels
+        model, image, batch_size, lambda batches: tracked(batches, "mapping"), max_pixels, score
     )
     if path.suffix.lower() == ".csv":
         write_map_csv(found, path)
     else:
-        draw_map(found, read_image(image, max_pixels=max_pixels), path)
+        draw_map(found, image, path)
 
 
 def _print_metrics() -> None:

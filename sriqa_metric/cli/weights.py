@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +12,7 @@ import typer
 
 from ..names import visible
 from .common import CONTEXT, Format, OutputFile, Version, refuse, run, say, told
+from .wrapping import width_of, wrapped
 
 if TYPE_CHECKING:
     from ..metric import CalibratedMetric
@@ -18,6 +21,8 @@ NAME = "sriqa-weights"
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 _FIRST = ("metric", "encoder", "license", "format_version", "package_version", "crop_policy")
+# Of Markdown: a blank line, or the next entry of a list.
+_PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*[-*+|] )")
 Source = Annotated[
     str, typer.Argument(metavar="NAME_OR_FILE", help="Name of a metric, or a weights file.")
 ]
@@ -168,16 +173,31 @@ def _check_score(metric: CalibratedMetric, path: Path) -> None:
 
 
 def _print_table(found: dict[str, Any]) -> None:
+    """A value stands beside its name; of several lines, or without room there, below it."""
     description = found.pop("description")
-    rest = sorted(description.keys() - set(_FIRST))
-    rows = []
-    for key, value in [*found.items(), *((key, description.get(key)) for key in (*_FIRST, *rest))]:
+    rows = [(key, [str(value)]) for key, value in found.items()]
+    for key in (*_FIRST, *sorted(description.keys() - set(_FIRST))):
+        value = description.get(key)
         parts = value.items() if isinstance(value, dict) else [("", value)]
-        rows += [(f"{key}.{part}" if part else key, _plain(inside)) for part, inside in parts]
-    width = max(len(label) for label, _ in rows)
-    for label, text in rows:
-        line = f"{label:<{width}}  {text}"
-        print(visible(line))
+        rows += [(f"{key}.{part}" if part else key, _lines(inside)) for part, inside in parts]
+    width, columns = max(len(label) for label, _ in rows), width_of(sys.stdout)
+    for label, lines in rows:
+        beside = visible(f"{label:<{width}}  {lines[0]}")
+        if len(lines) == 1 and len(beside) <= (columns or len(beside)):
+            print(beside)
+            continue
+        print(visible(label))
+        for line in lines:
+            # A path may have blanks.
+            print(wrapped(visible(line), None if label == "file" else columns, "    "))
+
+
+def _lines(value: Any) -> list[str]:
+    """A value as lines: one a table of a list, one a paragraph of a text."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return list(map(_plain, value))
+    parts = (" ".join(part.split()) for part in _PARAGRAPH.split(_plain(value)))
+    return [part for part in parts if part] or ["none"]
 
 
 def _plain(value: Any) -> str:
@@ -185,6 +205,8 @@ def _plain(value: Any) -> str:
         text = ", ".join(f"{key} {_plain(inside)}" for key, inside in value.items())
     elif isinstance(value, list):
         text = ", ".join(map(_plain, value))
+    elif isinstance(value, float):
+        text = f"{value:.6g}"
     else:
         text = "not told" if value is None else str(value)
     return text or "none"

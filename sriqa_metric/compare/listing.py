@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TextIO
 
-from ..files import counted, listed
-from ..names import visible
+from ..files import listed
+from ..names import counted, visible
 from .matching import GROUND_TRUTH, Results, Unmatched
 
 _MOST = 5

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SriqaError
-from ..files import counted, listed
+from ..files import listed
+from ..names import counted
 from ..sr_folders import Source, match_contents
 from .references import read_references
 from .sources import names_of, read_place, without_suffix

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import SriqaError
-from ..files import counted, listed
+from ..files import listed
+from ..names import counted
 from ..sr_folders import Source, folders_in, named_images, nfc
 from .patterns import read_pattern
 from .sources import is_folder, split_name

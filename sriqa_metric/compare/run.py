@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import SriqaError
-from ..files import counted, listed
+from ..files import listed
+from ..names import counted
 from ..registry import DEFAULT_METRIC
 from ..scorers.cache import ScoreCache, default_cache, open_cache
 from ..scorers.make import make_scorers, split_names

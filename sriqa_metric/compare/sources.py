@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SriqaError
-from ..files import counted, listed
+from ..files import listed
+from ..names import counted
 from ..sr_folders import Source, folders_in, images_in, nfc, no_images, read_method
 from .patterns import is_pattern, read_pattern
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..files import counted
+from ..names import counted
 from .agreement import Agreement
 from .comparison import Comparison, MethodResult, PairResult
 from .comparisons import Comparisons

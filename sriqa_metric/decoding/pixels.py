@@ -109,7 +109,8 @@ def _check_size(image: Image.Image, deep_colour: bool, name: str, max_pixels: in
     if width * height > max_pixels:
         megapixels = f"{width}×{height} = {width * height / 1e6:.4g} megapixels"
         limit = f"the limit of {max_pixels / 1e6:g}"
-        raise ImageError(f"{name}: {megapixels} is over {limit}; score a part, or raise max_pixels")
+        way_out = "score a part, or raise max_pixels (--max-pixels of sriqa-score, sriqa-compare)"
+        raise ImageError(f"{name}: {megapixels} is over {limit}; {way_out}")
     if deep_colour:
         size = 12
     elif image.mode == "F" or image.mode.startswith("I"):

@@ -47,5 +47,7 @@ def read_checkpoint(path: Path) -> Any:
             f"{path}: the checkpoint {problem}, and nothing of it was run; {WAY_OUT}"
         ) from None
     except Exception as error:  # a damaged pickle can raise whatever there is
-        reason = str(error).partition(". ")[0].partition("\n")[0] or type(error).__name__
+        reason = str(error).partition(". ")[0].partition("\n")[0]
+        if isinstance(error, (LookupError, EOFError)) or not reason:  # it says nothing to people
+            reason = "it is no file of torch.save, or is damaged"
         raise SriqaError(f"{path}: cannot read the checkpoint: {reason}; {WAY_OUT}") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import WeightsError
+from ..names import counted
 
 FORMAT_VERSION = 1
 KEY = "sriqa"  # the one entry of the safetensors metadata
@@ -81,7 +82,7 @@ def read_header(path: Path) -> Header:
         raise WeightsError(f"{path}: cannot read the weights: {reason}") from None
     if size != header.file_size:
         raise WeightsError(
-            f"{path}: not a whole safetensors file: {size} bytes, not {header.file_size}"
+            f"{path}: not a whole safetensors file: {counted(size, 'byte')}, not {header.file_size}"
         )
     return header
 

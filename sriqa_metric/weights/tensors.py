@@ -11,6 +11,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..names import counted
 from .header import Header, parse_header
 
 
@@ -71,7 +72,8 @@ def check_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor], path:
     missing = sorted(expected.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - expected.keys())
     if missing or unknown:
-        found = [f"{len(missing)} tensors missing ({missing[0]!r}, …)"] if missing else []
+        lacking = counted(len(missing), "tensor")
+        found = [f"{lacking} missing ({missing[0]!r}, …)"] if missing else []
         found += [f"{len(unknown)} unknown ({unknown[0]!r}, …)"] if unknown else []
         raise WeightsError(f"{path}: {' and '.join(found)}")
     for name, tensor in tensors.items():

@@ -71,6 +71,9 @@ def test_a_plot_that_could_not_be_drawn_is_told_before_the_votes_are_read(tmp_pa
     assert "x.docx: must end with one of .png" in found.stderr
 
 
+@pytest.mark.answers(
+    "Outputs", "`select --sheet` onto an image that it reads", "error; the image stays"
+)
 def test_a_sheet_is_no_image_and_no_folder(made_data, tmp_path):
     results, out = made_data / "sr", tmp_path / "out"
     image = next(results.glob("*/*.png"))
@@ -80,6 +83,9 @@ def test_a_sheet_is_no_image_and_no_folder(made_data, tmp_path):
         assert found.stderr.splitlines()[-1].startswith(f"sriqa-calibrate: {sheet}: ")
 
 
+@pytest.mark.answers(
+    "Outputs", "a file as `--output` of `train`", "error: give the name of a folder"
+)
 def test_a_folder_to_write_into_is_no_file(tmp_path):
     (tmp_path / "file").touch()
     given = ("train", "sriqa_lite", "--set", f"data.sr={tmp_path}", "-o", tmp_path / "file")
@@ -94,3 +100,22 @@ def test_the_entry_point_tells_a_mistake_in_one_line(tmp_path):
     assert found.returncode == 1
     assert found.stderr.startswith(f"sriqa-calibrate: {tmp_path / 'none.csv'}: ")
     assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.answers(
+    "Training runs",
+    "`adapt` with a folder of results that is not there, `train` without a base",
+    "one line: what is missing, and the option that gives it",
+)
+def test_what_a_run_lacks_is_told(tmp_path):
+    ranking = tmp_path / "ranking.csv"
+    ranking.write_text("method,mu\na,1\nb,-1\n")
+    given = ("adapt", "--base", "sriqa_lite", "--ranking", ranking, "-o", tmp_path / "run")
+    found = run(*given, "--sr", tmp_path / "none")
+    assert found.exit_code == 2
+    told = f"sriqa-calibrate: {tmp_path}/none: no such folder of SR results; check the path\n"
+    assert found.stderr == told
+    found = run("train", "sriqa_lite", "-o", tmp_path / "run")
+    assert found.exit_code == 2
+    told = "sriqa-calibrate: base is not set; add --base FILE, or the name of a metric\n"
+    assert found.stderr == told

@@ -1,6 +1,8 @@
 """What every command shares: version, help, errors, and where it writes."""
 
+import importlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -35,6 +37,11 @@ from sriqa_metric.errors import SriqaError
 COMMANDS = [score, compare, weights, calibrate]
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "`--version`, `-h` or `--help` of any command",
+    "the version, the usage; exit status 0",
+)
 @pytest.mark.parametrize("module", COMMANDS)
 def test_every_command_tells_its_version_and_its_usage(module):
     found = CliRunner().invoke(module.app, ["--version"])
@@ -69,6 +76,7 @@ def test_the_device_is_found_where_it_is():
     assert device_of("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.answers("Outputs", "Ctrl-C", "one line, exit status 130")
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [(SriqaError("x: bad"), 2, "name: x: bad\n"), (KeyboardInterrupt(), 130, "name: stopped\n")],
@@ -102,6 +110,11 @@ def test_names_in_messages_are_harmless(capsys):
     assert capsys.readouterr().err == "note: 2 are bad:\n  a: x\n  b\\n: y\n"
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "a file that the system refuses",
+    "one line with its name and the system's reason, exit status 2",
+)
 def test_what_the_system_refuses_is_one_line(tmp_path, capsys):
     with pytest.raises(typer.Exit) as found, told("name", 1):
         (tmp_path / "none" / "x").open("w")
@@ -172,6 +185,56 @@ def test_another_encoding_has_no_traceback():
         assert subprocess.run(words, capture_output=True, env=environment).stdout == shown
 
 
+USAGE = {
+    ("sriqa_metric.cli.score",): "give at least one file or folder, or - for a list on stdin",
+    ("sriqa_metric.cli.score", "--format", "xml", "x.png"): "--format",
+    ("sriqa_metric.cli.score", "--max-pixels", "0", "x.png"): "--max-pixels",
+    ("sriqa_metric.cli.score", "--batch", "1", "x.png"): "--batch",
+    ("sriqa_metric.cli.score", "x.png", "--map"): "--map",
+    ("sriqa_metric.cli.compare", "--device", "tpu", "a", "b"): "--device",
+    ("sriqa_metric.cli.weights", "look"): "look",
+    ("sriqa_metric.cli.weights", "convert", "x.pth", "-o", "x"): "--metric",
+    ("sriqa_metric.calibrate.cli", "rank"): "VOTES.csv",
+    ("sriqa_metric.calibrate.cli", "rank", "x.csv", "--bootstrap", "-1"): "--bootstrap",
+    ("sriqa_metric.calibrate.cli", "rank", "x.csv", "--prior-variance", "0"): "--prior-variance",
+    ("sriqa_metric.calibrate.cli", "adapt", "--sr", "x"): "--base",
+    ("sriqa_metric.calibrate.cli", "select", "x", "--lr", "x", "-o", "x", "-k", "0"): "--k",
+}
+
+
+@pytest.mark.answers(
+    "Outputs",
+    "an option that there is not, or with a value that it cannot have",
+    "one line that names the option, exit status 2",
+)
+@pytest.mark.parametrize("words", USAGE, ids=lambda words: " ".join(words[1:]))
+def test_wrong_usage_is_one_line_that_names_the_option(words, monkeypatch, capsys):
+    module = importlib.import_module(words[0])
+    monkeypatch.setattr(sys, "argv", [module.NAME, *words[1:]])
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    with pytest.raises(SystemExit) as found:
+        module.main()
+    assert found.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{module.NAME}: ")
+    assert USAGE[words] in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.answers(
+    "Outputs", "`sriqa-weights` or `sriqa-calibrate` alone", "their usage, exit status 2"
+)
+@pytest.mark.parametrize("module", [weights, calibrate])
+def test_a_command_of_commands_alone_tells_its_usage(module, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [module.NAME])
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    with pytest.raises(SystemExit) as found:
+        module.main()
+    assert found.value.code == 2
+    assert "Usage" in "".join(capsys.readouterr())
+
+
 def test_any_other_error_is_a_bug():
     with pytest.raises(KeyError), told("name"):
         raise KeyError
@@ -182,6 +245,11 @@ def write(path, text="new", inputs=()):
         stream.write(text)
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "an error while results are written",
+    "the file stays as it was; nothing half written is left",
+)
 def test_a_file_is_there_when_the_block_ends(tmp_path):
     path = tmp_path / "x"
     path.write_text("old")
@@ -263,7 +331,11 @@ def test_outputs_that_cannot_be_are_refused(tmp_path):
             refuse(bad, [tmp_path / "other", path])
     with pytest.raises(SriqaError, match="another name"):
         refuse(tmp_path / "new", [tmp_path / "new"])
-    refuse(path, [tmp_path / "other"])
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(SriqaError, match="another name"):
+        refuse(path, [tmp_path / "sub", tmp_path / "sub" / ".."])  # a folder of inputs
+    refuse(tmp_path / "new", [tmp_path])
+    refuse(path, [tmp_path / "other", tmp_path / "sub"])
     assert path.read_text() == "input"
 
 

@@ -76,12 +76,15 @@ def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
     pixels = 600 * 500
     found = run(*folders, "--max-pixels", pixels - 1, "--format", "json")
     assert found.exit_code == 1
-    assert "score a part, or raise --max-pixels\n" in found.stderr
+    assert (
+        "score a part, or raise max_pixels (--max-pixels of sriqa-score, sriqa-compare)\n"
+        in found.stderr
+    )
     assert json.loads(found.stdout)["comparisons"][0]["pairs"][0]["n"] == 1
     assert run(*folders, "--max-pixels", pixels).exit_code == 0
     found = run(*folders, "--max-pixels", 1)
     assert (found.exit_code, found.stdout) == (2, "")
-    assert found.stderr.endswith("or raise --max-pixels\n")
+    assert found.stderr.endswith("(--max-pixels of sriqa-score, sriqa-compare)\n")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_a_name_that_is_no_text_is_that_file(listed):
     assert [os.fsencode(path) for path in listed(b"caf\xe9.png")] == [b"caf\xe9.png"]
 
 
+@pytest.mark.answers("Names and lists", "a line `-` in the list on stdin", "a file like any")
 def test_a_line_with_a_dash_is_a_file_like_any(listed):
     assert listed(b"-\na.png") == ["-", "a.png"]
 

@@ -20,7 +20,8 @@ def test_json_document(lite, score):
     found = run("--format", "json", COFFEE, "missing.png")
     assert found.exit_code == 1
     document = json.loads(found.stdout)
-    assert list(document) == ["metric", "weights", "higher_is_better", "results", "failed"]
+    fields = ["metric", "weights", "higher_is_better", "results", "failed"]
+    assert list(document) == [*fields, "n", "mean", "ci_low", "ci_high"]
     assert document["metric"] == "sriqa_lite"
     assert document["weights"] == lite.weights_id
     assert document["higher_is_better"] is True
@@ -68,7 +69,7 @@ def test_table_is_on_stdout_and_messages_on_stderr():
     assert "1 of 2 failed" in found.stderr
 
 
-@pytest.mark.answers("Outputs", "all files scored", "exit status 0, nothing on stderr")
+@pytest.mark.answers("Outputs", "every file scored", "exit status 0, no error on stderr")
 def test_all_scored_is_exit_0_and_silent_on_stderr():
     found = run(COFFEE)
     assert found.exit_code == 0
@@ -94,6 +95,7 @@ def test_wrong_usage_is_exit_2_and_prints_no_score(arguments, message):
     assert found.stdout == ""
 
 
+@pytest.mark.answers("Work and memory", "`--threads 1`", "one thread; `--threads 0` is wrong usage")
 def test_threads_are_those_asked_for(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(torch, "set_num_threads", (asked := []).append)
@@ -123,16 +125,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a folder with images, other files and subfolders",
+    "its image files by name, of any case of the ending; no subfolder without `-r`",
+)
 def test_folder_is_its_images_sorted(folder):
     found = run("--format", "json", str(folder))
     assert paths_of(found) == [str(folder / "a.PNG"), str(folder / "b.png")]
 
 
+@pytest.mark.answers(
+    "Names and lists", "a folder and `--recursive`", "the images of its subfolders, too"
+)
 def test_recursive_enters_subfolders(folder):
     found = run("--format", "json", "--recursive", str(folder))
     assert paths_of(found)[2:] == [str(folder / "sub" / "c.png")]
 
 
+@pytest.mark.answers(
+    "Names and lists",
+    "a pattern, or `-` and a list on stdin with empty lines",
+    "the files that are meant, in their order",
+)
 def test_glob_and_stdin_list(folder):
     found = run("--format", "json", str(folder / "[b-z]*.png"))
     assert paths_of(found) == [str(folder / "b.png")]
@@ -166,6 +181,7 @@ def test_nothing_found_is_a_failure_not_silence(folder):
     assert "sriqa-score: -: no paths in the list on stdin" in found.stderr
 
 
+@pytest.mark.answers("Outputs", "`-o FILE`", "holds what stdout would, which stays empty")
 def test_output_file_holds_what_stdout_would(tmp_path):
     target = tmp_path / "scores.csv"
     found = run("--format", "csv", "--output", str(target), COFFEE)
@@ -187,6 +203,11 @@ def test_local_weights_are_named_in_the_output(tmp_path):
     assert json.loads(found.stdout)["weights"] == weights_id(copy)
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "`--map` with an ending of pictures, or `.csv`",
+    "a picture, or one row per window; the score stays the same",
+)
 def test_map_writes_a_picture_or_values_by_its_ending(tmp_path, score):
     picture, values = tmp_path / "map.png", tmp_path / "map.csv"
     for path in (picture, values):
@@ -247,6 +268,11 @@ def test_an_output_without_room_is_one_line(option):
     assert found.stderr == "sriqa-score: /dev/full: cannot be written: No space left on device\n"
 
 
+@pytest.mark.answers(
+    "Outputs",
+    "`-o` onto the file that is the list on stdin",
+    "error: give another name; the list stays",
+)
 def test_the_list_on_stdin_is_no_output(tmp_path):
     names = tmp_path / "names.txt"
     names.write_text(COFFEE)

@@ -13,8 +13,9 @@ from PIL import Image
 
 import sriqa_metric as sriqa
 from sriqa_metric import images
-from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter
+from sriqa_metric.cli.output import JsonLinesWriter, JsonWriter, Summary
 from sriqa_metric.images import read_image
+from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.weights.format import save_weights
 from tests.cli.running import CHELSEA, COFFEE, SMALL, run
 
@@ -23,14 +24,15 @@ from tests.cli.running import CHELSEA, COFFEE, SMALL, run
     "Work and memory", "a file over the limit of pixels", "error that names the option --max-pixels"
 )
 def test_the_limit_of_pixels_is_an_option(tmp_path):
-    path = tmp_path / "max_pixels"  # in a name it stays as it is
+    path = tmp_path / "large.png"
     Image.new("RGB", (300, 250)).save(path, "PNG")
     small = run(str(path), "--max-pixels", str(300 * 250 - 1), "--format", "json")
     assert small.exit_code == 1
     (failed,) = json.loads(small.stdout)["failed"]
     assert failed["path"] == str(path)
     reason = "300×250 = 0.075 megapixels is over the limit of 0.074999; "
-    reason = f"{path}: {reason}score a part, or raise --max-pixels"
+    way_out = "score a part, or raise max_pixels (--max-pixels of sriqa-score, sriqa-compare)"
+    reason = f"{path}: {reason}{way_out}"
     assert failed["error"] == reason
     assert small.stderr.startswith(f"sriqa-score: {reason}\n")
     assert run(str(path), "--max-pixels", str(300 * 250)).exit_code == 0
@@ -44,7 +46,27 @@ def test_the_limit_of_pixels_holds_for_the_map_too(tmp_path, monkeypatch):
     )
     found = run(SMALL, "--map", str(tmp_path / "map.png"), "--max-pixels", "16384")
     assert found.exit_code == 0
-    assert limits == [16384] * 3  # for its score, its map and its picture
+    assert limits == [16384]  # read once for its score, its map and its picture
+
+
+@pytest.mark.answers(
+    "Work and memory",
+    "a score and its map",
+    "the image is read once, scored once, and each window once",
+)
+@pytest.mark.parametrize("ending", ["png", "csv"])
+def test_a_map_scores_the_image_once(tmp_path, monkeypatch, ending, score):
+    if ending == "png":
+        pytest.importorskip("matplotlib")
+    encoded, encode = [], CalibratedMetric.encode
+    monkeypatch.setattr(
+        CalibratedMetric,
+        "encode",
+        lambda self, crops, *rest: encoded.append(len(crops)) or encode(self, crops, *rest),
+    )
+    found = run(COFFEE, "--map", str(tmp_path / f"map.{ending}"), "--format", "json")
+    assert json.loads(found.stdout)["results"][0]["score"] == score[COFFEE]
+    assert sum(encoded) == 9 + 100  # its crops, and the windows of the map
 
 
 @pytest.mark.answers(
@@ -132,7 +154,7 @@ def test_json_has_no_word_for_what_is_no_number(writer):
     def write(score):
         made = writer(io.StringIO(), "some_metric", "unsaved")
         made.scored("a.png", score)
-        made.close()
+        made.close(Summary(1, score))
 
     write(1.5)
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -69,7 +69,9 @@ def test_show_tells_all_as_json(source):
 def test_show_tells_all_in_a_table():
     found = run("show", "sriqa_lite")
     assert found.exit_code == 0
-    rows = dict(line.split(maxsplit=1) for line in found.stdout.splitlines())
+    rows = dict(
+        line.split(maxsplit=1) for line in found.stdout.splitlines() if "  " in line.strip()
+    )
     assert rows["metric"] == "sriqa_lite"
     assert rows["encoder"] == "EfficientNet-Lite0"
     assert rows["license"] == "Apache-2.0"
@@ -83,22 +85,56 @@ def test_show_tells_all_in_a_table():
 @answers(
     HUB,
     "terminal codes in a weights file's description",
-    "shown as `?`",
+    r"shown as `\x1b`; a line break does not look like another field",
 )
 def test_show_takes_files_of_other_versions_and_odd_headers(tmp_path):
-    path = changed(tmp_path / "odd", format_version=99, sha256="mine", notes="\x1b[31mred\nline")
+    notes = "\x1b[31mred\nline\n\nsha256 mine, too"
+    path = changed(tmp_path / "odd", format_version=99, sha256="mine", notes=notes)
     rows = run("show", path).stdout.splitlines()
     assert any(row.split() == ["format_version", "99"] for row in rows)
     assert sum(row.startswith("sha256 ") for row in rows) == 2  # the file's own comes first
     assert rows[2].split()[1] != "mine"
-    assert any(row.endswith(r"\x1b[31mred\nline") for row in rows)
+    start = rows.index("notes")
+    assert rows[start + 1 : start + 3] == [r"    \x1b[31mred line", "    sha256 mine, too"]
 
 
+@answers(
+    "Outputs",
+    "`sriqa-weights show` on a narrow terminal, or in a pipe",
+    "long values wrap between words, indented; no hash or path is broken; whole lines in a pipe",
+)
+@pytest.mark.parametrize("columns", [60, 80, None])
+def test_show_fits_the_terminal_and_breaks_no_hash(columns, monkeypatch, tmp_path):
+    if columns:
+        monkeypatch.setattr("sriqa_metric.cli.weights.width_of", lambda stream: columns)
+    path = tmp_path / "a file  with blanks, and of a name that is as long as this one"
+    shutil.copy(BUNDLED, path)
+    shown = run("show", path).stdout
+    assert str(path) in shown
+    lines = shown.replace(str(path), "path").splitlines()
+    for line in lines:
+        assert len(line) <= (columns or len(line)) or len(line.split()) == 1
+    words = {word.rstrip(",") for line in lines for word in line.split()}
+    assert {DIGEST, ID, header()["tensors_sha256"]} <= words
+    places = [index for index, line in enumerate(lines) if line.startswith("evaluation.rows")]
+    assert lines[places[0]] == "evaluation.rows"
+    entries = [line for line in lines if line.startswith("    ci_high ")]  # one a row of the table
+    assert len(entries) == len(header()["evaluation"]["rows"])
+
+
+@pytest.mark.answers(
+    "Weights and the Hub", "`sriqa-weights show` of a file without a license", "`not told`"
+)
 def test_show_without_a_field_says_so(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "bare", metadata={"sriqa": "{}"})
     assert "license          not told" in run("show", tmp_path / "bare").stdout
 
 
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "`sriqa-weights show` of a file",
+    "its header alone is read; torch is not imported",
+)
 def test_show_of_a_file_reads_no_tensor_and_imports_no_torch():
     code = (
         "import sys; from sriqa_metric.cli.weights import app\n"
@@ -116,6 +152,9 @@ def test_verify_and_path_of_good_weights(source):
     assert run("path", source).stdout == f"{BUNDLED}\n"
 
 
+@pytest.mark.answers(
+    "Weights and the Hub", "a whole weights file of any name or ending", "`ok`, with its id"
+)
 def test_verify_takes_a_file_of_any_name(tmp_path):
     path = tmp_path / "sriqa_clip"
     shutil.copy(BUNDLED, path)
@@ -123,7 +162,7 @@ def test_verify_takes_a_file_of_any_name(tmp_path):
 
 
 BAD = {
-    "missing tensor": (lambda t: t.pop("rectifier.out.bias"), {}, "1 tensors missing"),
+    "missing tensor": (lambda t: t.pop("rectifier.out.bias"), {}, "1 tensor missing"),
     "NaN": (lambda t: t["rectifier.out.bias"].fill_(torch.nan), {}, "holds NaN"),
     "no score": (
         lambda t: t.update({"quality_model.scale": torch.full((1024,), 1e38)}),
@@ -248,6 +287,11 @@ def test_convert_names_a_bad_checkpoint(tmp_path):
     assert found.stderr == f"sriqa-weights: {tmp_path / 'no.pt'}: {reason}\n"
 
 
+@pytest.mark.answers(
+    "Weights and the Hub",
+    "`sriqa-weights` without a name or an option that it needs",
+    "wrong usage, exit status 2",
+)
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -157,7 +157,7 @@ def test_missing_files_and_folders(tmp_path):
 
 
 WRONG = {
-    "missing": (lambda t: t.pop("fc.bias"), "1 tensors missing ('fc.bias'"),
+    "missing": (lambda t: t.pop("fc.bias"), "1 tensor missing ('fc.bias'"),
     "unknown": (lambda t: t.update(more=torch.ones(1)), "1 unknown ('more'"),
     "shape": (lambda t: t.update({"fc.bias": torch.ones(2)}), "'fc.bias' has shape (2,), not (1,)"),
     "NaN": (lambda t: t.update({"fc.bias": torch.tensor([math.nan])}), "'fc.bias' holds NaN"),
@@ -259,7 +259,7 @@ def test_another_clip_is_refused(clip, tmp_path):
         with pytest.raises(SriqaError, match=message):
             convert(saved(tmp_path, state | change), "sriqa_clip", tmp_path / "out", *TOLD)
     del state["text_projection"]
-    with pytest.raises(SriqaError, match=r"1 tensors missing \('text_projection'"):
+    with pytest.raises(SriqaError, match=r"1 tensor missing \('text_projection'"):
         convert(saved(tmp_path, state), "sriqa_clip", tmp_path / "out", *TOLD)
 
 

@@ -160,7 +160,7 @@ def test_an_encoder_that_is_replaced_meanwhile_is_refused(thin, tensors, monkeyp
 
 # What is wrong with the visual tower of the file that is referred to, and words of the message.
 TOWERS = {
-    "missing": (lambda t: t.pop("visual.proj"), r"1 tensors missing \('quality_model.visual.proj"),
+    "missing": (lambda t: t.pop("visual.proj"), r"1 tensor missing \('quality_model.visual.proj"),
     "unknown": (lambda t: t.update({"visual.head": torch.ones(2)}), "1 unknown .*visual.head"),
     "shape": (lambda t: t.update({"visual.proj": torch.ones(2)}), r"has shape \(2,\), not"),
     "NaN": (lambda t: t["visual.proj"].fill_(torch.nan), "visual.proj' holds NaN"),

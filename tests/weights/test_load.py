@@ -86,7 +86,7 @@ HOSTILE = {
     "missing tensor": (
         lambda tensors: tensors.pop(SOME),
         None,
-        f"1 tensors missing ('{SOME}'",
+        f"1 tensor missing ('{SOME}'",
     ),
     "extra tensor": (put("stowaway", lambda _: torch.zeros(1)), None, "1 unknown ('stowaway'"),
     "wrong shape": (put(SOME, lambda t: t[:, :3].clone()), None, "has shape (1024, 3), not"),

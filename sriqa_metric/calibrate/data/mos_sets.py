@@ -30,7 +30,7 @@ import numpy as np
 from ...csv_files import find_one, number_of, read_list, read_table
 from ...errors import SriqaError
 from ...files import listed, write_text
-from ...names import csv_line
+from ...names import counted, csv_line
 from ...sr_folders import images_in
 
 
@@ -110,8 +110,8 @@ def require_images(name: str, paths: Iterable[Path]) -> None:
     paths = list(dict.fromkeys(paths))
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
-        count = f"{len(missing)} of {len(paths)}"
-        raise SriqaError(f"{name}: {count} images are missing: {listed(missing)}")
+        count = f"{len(missing)} of {counted(len(paths), 'image')}"
+        raise SriqaError(f"{name}: missing {count}: {listed(missing)}")
 
 
 def split_by_content(
@@ -140,7 +140,7 @@ def split_by_content(
     ends = np.round(shares.cumsum() * len(contents)).astype(int)
     if (np.diff(ends, prepend=0) == 0).any():
         raise SriqaError(
-            f"{labelled.name}: {len(contents)} contents are too few for {dict(fractions)}"
+            f"{labelled.name}: {counted(len(contents), 'content')}, too few for {dict(fractions)}"
         )
     names = list(fractions)
     where = np.searchsorted(ends, np.arange(len(contents)), side="right")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SriqaError
+from ...names import counted
 from ..config import RunConfig
 from .fingerprints import fingerprint
 from .mos_sets import LabelledImages, read_labelled, require_images, split_by_content
@@ -76,10 +77,11 @@ def read_data(config: RunConfig) -> Data:
     photos = find_images(Path(config.data.photos)) if config.data.photos else []
     held = config.validation
     unknown = sorted(set(held.methods) - set(full.methods))
+    option, known = "validation.methods (--holdout-methods)", ", ".join(full.methods)
     if unknown:
-        raise SriqaError(f"validation.methods: {unknown} are not among {list(full.methods)}")
+        raise SriqaError(f"{option}: no method {', '.join(unknown)}; there are {known}")
     if len(full.methods) - len(held.methods) < 2:
-        raise SriqaError(f"validation.methods leaves fewer than two of {list(full.methods)}")
+        raise SriqaError(f"{option}: fewer than two of {known} are left to train on")
     counts = [("contents", held.contents, len(full.contents))]
     counts += [("photos", held.photos, len(photos))] if photos else []
     for name, wanted, there in counts:
@@ -119,8 +121,8 @@ def _more(config: RunConfig, folder: str, held_contents: Sequence[str]) -> SRRes
     contents = [name for name in found.contents if name not in held_contents]
     if len(methods) < 2 or not contents:
         raise SriqaError(
-            f"data.more_sr: {folder}: without what is held out of data.sr, {len(methods)} methods "
-            f"and {len(contents)} contents are left"
+            f"data.more_sr: {folder}: without what is held out of data.sr, "
+            f"{counted(len(methods), 'method')} and {counted(len(contents), 'content')} are left"
         )
     return _selected(found, methods, contents)
 
@@ -129,7 +131,7 @@ def _labelled(given: str, seed: int) -> LabelledImages:
     """A set `KIND=DIR`, split as published; what is published as training, or all, by content."""
     kind, equals, root = given.partition("=")
     if not equals:
-        raise SriqaError(f"data.labelled: {given!r} is not KIND=DIR")
+        raise SriqaError(f"data.labelled (--labelled): {given!r} is not KIND=DIR")
     labelled = read_labelled(kind, Path(root))
     if labelled.splits:  # whatever is published as a test is kept out
         labelled = labelled.select(np.isin(labelled.splits, (_TRAINING, _VALIDATION)))

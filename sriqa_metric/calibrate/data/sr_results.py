@@ -102,6 +102,8 @@ def read_sr_results(
         named), a method's name leads out of `root`, or too little is left.
     """
     mu = read_ranking(ranking)
+    if not root.is_dir():
+        raise SriqaError(f"{root}: no such folder of SR results; check the path")
     folders = {name: method_folder(root, name) for name in sorted(mu, key=lambda name: -mu[name])}
     left_out = tuple(name for name, folder in folders.items() if not os.path.isdir(folder))
     methods = tuple(name for name in folders if name not in left_out)

@@ -46,11 +46,8 @@ def evaluate(
     stderr.
     """
     inputs: list[str | Path] = [path for path in (scores, contents, cache) if path]
-    inputs += [name for given in metric or () for name in given.split(",")]
-    for each in dataset:
-        root = Path(each.partition("=")[2]).resolve()
-        if output and output.is_file() and root in output.resolve().parents:
-            inputs.append(output)
+    inputs += [name for given in metric or () for name in given.split(",") if Path(name).is_file()]
+    inputs += [root for _, given, root in (each.partition("=") for each in dataset) if given]
     with opened(output, inputs) as stream:
         from ...scorers.cache import default_cache
         from .report import write_report

@@ -136,7 +136,7 @@ def _human(fraction: np.ndarray, total: np.ndarray) -> tuple[np.ndarray | None, 
     wins = (2 * total * fraction).round() / 2
     scores = others_2afc(wins, wins % 1 * 2, total)
     if alone := int(np.isnan(scores).sum()):
-        why = f"it {NEEDS_TWO}; {alone} of {len(total)} pairs have one"
+        why = f"it {NEEDS_TWO}; pairs that have one: {alone} of {len(total)}"
         return None, (f"no row for the human majority: {why}",)
     return scores, ()
 

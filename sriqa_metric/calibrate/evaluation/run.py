@@ -11,7 +11,8 @@ import numpy as np
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
-from ...files import counted, listed
+from ...files import listed
+from ...names import counted
 from ...scorers.cache import ScoreCache, open_cache
 from ...scorers.make import make_scorer, read_tables
 from ...scorers.options import Options

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...errors import SriqaError
 from ...files import replaced, sweep
+from ...names import counted
 
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 _KEY = "features"  # one entry, for several are stored in an order that varies
@@ -66,7 +67,7 @@ class Shards:
             free = shutil.disk_usage(self.folder).free
             raise SriqaError(
                 f"{error}; {free} bytes are free, "
-                f"{len(data)} needed for the next {len(images)} images; {_GO_ON}"
+                f"{len(data)} needed for the next {counted(len(images), 'image')}; {_GO_ON}"
             ) from None
 
     def require_room(self, images: int) -> None:
@@ -76,7 +77,7 @@ class Shards:
         if free < needed:
             raise SriqaError(
                 f"{self.folder}: disk full: {free} bytes are free, {needed} needed for the codes "
-                f"of {images} images; {_GO_ON}"
+                f"of {counted(images, 'image')}; {_GO_ON}"
             )
 
     @contextmanager

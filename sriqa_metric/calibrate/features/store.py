@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...cli.progress import tracked
+from ...crops import READING_VERSION
 from ...errors import SriqaError
 from ...files import image_digest
 from ...images import read_image
@@ -33,9 +34,9 @@ _SHARD = 256  # images; a kill loses less than that
 class FeatureStore:
     """Codes of images on disk: of the test crops, and of random draws of windows.
 
-    A code is kept by weights, settings and the bytes of the image file, so equal files are
-    computed once, and of more data only what is new. The device is no part of that: codes from
-    another one differ by rounding. Anyone can read while one process fills.
+    A code is kept by weights, settings, the way of reading images and the bytes of the image file,
+    so equal files are computed once, and of more data only what is new. The device is no part of
+    that: codes from another one differ by rounding. Anyone can read while one process fills.
 
     Parameters
     ----------
@@ -73,6 +74,7 @@ class FeatureStore:
         self._batch_size = batch_size or metric.crops_per_pass
         settings = {
             "format": _FORMAT,
+            "reading": READING_VERSION,
             "weights": metric.weights_id,
             "policy": metric.policy.to_dict(),
             "draws": draws,

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from ...cli.common import Bootstrap, Format, Seed, note, refuse_plot, told
+from ...errors import SriqaError
+from ...names import counted
 from ..config import RESAMPLES, VOTES_PER_PAIR
 
 
@@ -41,7 +43,7 @@ def rank(
     Exit status: 0 ranked, 1 the votes give no ranking (the message says why), 2 wrong usage.
     """
     if prior_variance is not None and not 0 < prior_variance < float("inf"):
-        raise typer.BadParameter(f"{prior_variance} is not positive", param_hint="--prior-variance")
+        raise SriqaError(f"--prior-variance is {prior_variance}; it must be positive")
     if plot is not None:
         refuse_plot(plot, [votes])
     # The matrices are small: threads of the linear algebra would only wait for each other.
@@ -55,8 +57,8 @@ def rank(
         found = read_votes(votes, votes_per_pair)
         if exclude:
             kept = without(found, exclude)
-            n = len(found.total) - len(kept.total)
-            note(f"left out {n} of {len(found.total)} votes, those of {', '.join(exclude)}")
+            n, votes_given = len(found.total) - len(kept.total), counted(len(found.total), "vote")
+            note(f"left out {n} of {votes_given}, those of {', '.join(exclude)}")
             found = kept
         report = rank_votes(found, bootstrap, prior_variance, seed)
     write_report(report, format, sys.stdout)

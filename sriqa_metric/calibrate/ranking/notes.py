@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...files import listed
+from ...names import counted
 from .oracle import NEEDS_TWO
 from .results import RankReport
 
@@ -19,14 +20,14 @@ def notes(report: RankReport, bootstrap: int) -> list[str]:
     elif made.clusters < FEW_CLUSTERS:
         found.append(f"the votes come from only {made.clusters} {made.over}: intervals are rough")
     if report.oracle_pairs < report.n_pairs:
-        rests = f"rests on the {report.oracle_pairs} image pairs of two votes or more"
+        rests = f"rests on {counted(report.oracle_pairs, 'image pair')} of two votes or more"
         found.append(f"the human 2AFC score {rests if report.oracle_pairs else NEEDS_TWO}")
     if made.without_ranking:
         share = made.without_ranking / made.resamples
         effect = "the intervals are unbounded" if share > 0.025 else "they widen the intervals"
         found.append(
-            f"{made.without_ranking} of {made.resamples} resamples give no ranking, because some "
-            f"method won or lost every vote or was not compared; counted as beyond both ends, "
+            f"no ranking in {made.without_ranking} of {counted(made.resamples, 'resample')}, where "
+            f"some method won or lost every vote or was not compared; counted as beyond both ends, "
             f"{effect}; more votes or a prior variance help"
         )
     found.extend(
@@ -39,14 +40,14 @@ def notes(report: RankReport, bootstrap: int) -> list[str]:
         found.append(f"rows that do not count in the ranking: {', '.join(others)}")
     if twice := sum(o.n_duplicates for o in report.observers):
         found.append(
-            f"{twice} trials ask an observer what an earlier trial asked, and are not marked as "
-            "repeats: they count in the ranking"
+            f"{counted(twice, 'trial')} asked an observer what an earlier trial had asked, and not "
+            "marked as repeats: all count in the ranking"
         )
     flagged = [o.name for o in report.observers if o.flagged]
     if flagged:
         found.append(
-            f"{len(flagged)} of {len(report.observers)} observers deserve a look, and count all "
-            f"the same: {listed(flagged, 10)}"
+            f"a look is due at {len(flagged)} of {counted(len(report.observers), 'observer')}, "
+            f"whose votes count all the same: {listed(flagged, 10)}"
         )
     unknown = [o.name for o in report.observers if o.n_votes and o.log_likelihood is None]
     if unknown:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import SriqaError
 from ...files import replaced
-from ...names import csv_line, visible
+from ...names import counted, csv_line, visible
 from ..statistics import NORMAL_975
 from .observers import ObserverReport
 from .oracle import NEEDS_TWO
@@ -110,9 +110,12 @@ def _write_table(report: RankReport, stream: TextIO) -> None:
     if not all(pair.separable for pair in report.neighbours):
         console.print("≈ not separable from the next at 95 %")
     made = report.intervals
-    how = f" over {made.clusters} {made.over}, {made.resamples} resamples" if made.over else ""
+    how = ""
+    if made.over:
+        how = f" over {made.clusters} {made.over}, {counted(made.resamples, 'resample')}"
     console.print(
-        f"{report.n_votes} votes on {report.n_pairs} image pairs; intervals: {made.method}{how}"
+        f"{counted(report.n_votes, 'vote')} on {counted(report.n_pairs, 'image pair')}; "
+        f"intervals: {made.method}{how}"
     )
     console.print(
         f"human 2AFC score (others' majority) {_oracle(report.oracle_2afc)}, "
@@ -121,7 +124,8 @@ def _write_table(report: RankReport, stream: TextIO) -> None:
     for name, group in report.groups.items():
         best = ", ".join(visible(each["name"]) for each in group["methods"][:3]) or "no ranking"
         console.print(
-            f"group {visible(name)}: {group['n_votes']} votes on {group['n_pairs']} image pairs, "
+            f"group {visible(name)}: {counted(group['n_votes'], 'vote')} on "
+            f"{counted(group['n_pairs'], 'image pair')}, "
             f"human 2AFC score {_oracle(group['oracle_2afc'])}, best: {best}"
         )
     shown = [k for k in report.top_k_srcc if k & (k - 1) == 0 or k == max(report.top_k_srcc)]

@@ -200,7 +200,7 @@ def _check_counts(counts: np.ndarray, names: Sequence[str], prior_variance: floa
     n = len(counts)
     if counts.shape != (n, n) or n < 2 or len(names) != n:
         raise SriqaError(
-            f"counts of shape {counts.shape} for {len(names)} methods; expected (N, N), N >= 2"
+            f"counts of shape {counts.shape} for {len(names)} names; expected (N, N), N >= 2"
         )
     wrong = ~(np.isfinite(counts) & (counts >= 0)) | (np.eye(n, dtype=bool) & (counts != 0))
     if wrong.any():

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...files import sha256_of
 from ...hub import HubFile
+from ...names import counted
 from ...registry import find_spec
 from ...scorers.ours import UNCALIBRATED
 from ...weights.encoder import KEY
@@ -204,13 +205,14 @@ def _data(data: Any) -> list[str]:
     for more in data.get("more_sr", ()):
         lines.append(
             f"Results of other SR methods, or on other contents, {len(more['ranking'])} methods x "
-            f"{more['contents']} contents, SHA-256 `{more['sha256']}`: {_ranked(more['ranking'])}."
+            f"{counted(more['contents'], 'content')}, SHA-256 `{more['sha256']}`: "
+            f"{_ranked(more['ranking'])}."
         )
     if "photos" in data:
-        lines.append(f"{data['photos']} photos, SHA-256 `{data['photos_sha256']}`.")
+        lines.append(f"{counted(data['photos'], 'photo')}, SHA-256 `{data['photos_sha256']}`.")
     for name, labelled in _labelled(data).items():
         lines.append(
-            f"{name}: {labelled['images']} images with MOS, SHA-256 of the images "
+            f"{name}: {counted(labelled['images'], 'image')} with MOS, SHA-256 of the images "
             f"`{labelled['sha256']}`, of the MOS `{labelled['mos_sha256']}`."
         )
     return lines or ["Not told in the file."]
@@ -234,9 +236,9 @@ def _figures(description: Mapping[str, Any]) -> str:
     if held := description.get("held_out"):
         methods = ", ".join(held["methods"]) or "none"
         parts += [
-            f"On the {len(held['contents'])} contents that were held out of training (and the "
+            f"On {counted(len(held['contents']), 'content')} held out of training (and the "
             f"methods held out: {methods}), with the ranking above as truth, without intervals. "
-            "The state of the training was chosen on these contents, so they flatter:",
+            "The state of the training was chosen by them, so they flatter:",
             "\n".join(figure_table(held["figures"])),
         ]
     return "\n\n".join(parts) or "The file tells none."

@@ -45,7 +45,7 @@ def export(
     """
     of_run = (each for each in run.glob("*") if each.suffix != ".safetensors")
     inputs = [*(evaluation or []), run / "weights.safetensors", *of_run]
-    inputs += [*(reference.rglob("*") if reference else []), *([notes] if notes else [])]
+    inputs += [path for path in (reference, notes) if path]
     refuse(output, inputs)
     from ...weights.format import weights_id
     from .export import export
@@ -53,7 +53,8 @@ def export(
     try:
         text = notes.read_text(encoding="utf-8") if notes else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise SriqaError(f"{notes}: cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SriqaError(f"{notes}: cannot be read: {reason}") from None
     precision = export(run, output, license, evaluation or [], reference, encoder, text)
     difference = f"changes scores by at most {precision['largest_difference']:.1e}"
     if not precision["float32_values"]:

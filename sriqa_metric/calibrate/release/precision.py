@@ -62,7 +62,7 @@ def choose_dtype(
     if reference is not None:
         given = find_images(reference)
         images += given
-        told += f" and {len(given)} given ones"
+        told += f" and {len(given)} given"
     rounded = np.array(score_all(metric, images))
     stored = {name: tensor.clone() for name, tensor in metric.state_dict().items()}
     metric.load_state_dict(full)

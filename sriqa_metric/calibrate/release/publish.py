@@ -57,7 +57,7 @@ def make_release(repo: str, weights: Path) -> Release:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII):
         raise SriqaError(f"{repo!r}: expected org/name")
     if not weights.is_file():
-        raise SriqaError(f"{weights}: is no weights file")
+        raise SriqaError(f"{weights}: no such file; give the weights file that `export` wrote")
     metric = load_source(str(weights.absolute()))
     description = _own_description(weights)
     name = f"{metric.name}.safetensors"

@@ -17,6 +17,8 @@ from ...cli.common import (
     note,
     refuse,
 )
+from ...errors import SriqaError
+from ...names import counted
 from ..config import LAMBDA_1, K
 
 
@@ -51,10 +53,9 @@ def select(
     path of OUTPUT/pairs.csv goes to stdout, notes to stderr.
     """
     if not lambda_1 < float("inf"):
-        raise typer.BadParameter(f"{lambda_1} is not a number", param_hint="--lambda-1")
+        raise SriqaError(f"--lambda-1 is {lambda_1}; it must be a number")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp"):
-        message = f"{sheet}: must end with .png, .jpg or .webp"
-        raise typer.BadParameter(message, param_hint="--sheet")
+        raise SriqaError(f"--sheet {sheet}: must end with .png, .jpg or .webp")
     from ..data.image_pairs import write_pairs
     from .contents import find_contents
     from .distances import measure
@@ -65,7 +66,7 @@ def select(
     for each in found.notes:
         note(each)
     if len(found.contents) < k:
-        note(f"{len(found.contents)} contents, fewer than {k}: all are taken")
+        note(f"{counted(len(found.contents), 'content')}, fewer than {k}: all are taken")
     images = common_root(found)
     make_folder(output)
     if sheet is not None:
@@ -77,5 +78,5 @@ def select(
         from .contact_sheet import draw_sheet
 
         draw_sheet(sheet, selected, images)
-    note(f"{len(selected)} pairs; their images are relative to {images}")
+    note(f"{counted(len(selected), 'pair')}; paths of images are relative to {images}")
     print(output / "pairs.csv")

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ...cli.progress import tracked
 from ...errors import SriqaError
+from ...names import counted
 from ...sr_folders import (
     Source,
     folders_in,
@@ -102,19 +103,19 @@ def find_contents(
     ]
     with ThreadPoolExecutor() as pool:
         checked = list(tracked(pool.map(_check, candidates), "headers", len(names)))
-    notes = [f"{len(by_method)} methods: {', '.join(by_method)}"]
+    notes = [f"{counted(len(by_method), 'method')}: {', '.join(by_method)}"]
     unused = sorted(set(inputs) - set(names))
     if unused:
-        notes.append(f"{len(unused)} LR inputs have no result of any method, as {unused[0]!r}")
+        notes.append(f"no method has results of {counted(len(unused), 'LR input')}: {unused[0]!r}")
     bad = {name: found for name, found in zip(names, checked, strict=True) if found[1]}
     if bad:
         listed = "".join(f"\n  {name}: {'; '.join(found[1])}" for name, found in bad.items())
         if not skip_incomplete:
             raise SriqaError(
-                f"{root}: {len(bad)} of {len(names)} contents cannot be used; mend them, or leave "
-                f"them out with --skip-incomplete:{listed}"
+                f"{root}: cannot use {len(bad)} of {counted(len(names), 'content')}; mend them, or "
+                f"leave them out with --skip-incomplete:{listed}"
             )
-        notes.append(f"{len(bad)} of {len(names)} contents are left out:{listed}")
+        notes.append(f"left out {len(bad)} of {counted(len(names), 'content')}:{listed}")
     kept = [name for name in names if name not in bad]
     if not kept:
         raise SriqaError(f"{root}: no content can be used: " + "; ".join(notes[1:]))
@@ -135,14 +136,16 @@ def _sources(root: Path, lr: Path, methods: Sequence[str] | None) -> dict[str, S
     for method in folders if methods is None else methods:
         folder = method_folder(root, method)
         if not folder.is_dir():
-            raise SriqaError(f"{root}: no folder of method {method!r}; found {sorted(folders)}")
+            there = ", ".join(sorted(folders)) or "none"
+            raise SriqaError(f"{root}: no folder of method {method!r}; found {there}")
         source = read_method(folder)
         if source.files:
             found[method] = source
         elif methods is not None:
             raise no_images(folder)
     if len(found) < 2:
-        raise SriqaError(f"{root}: needs the folders of two or more methods, found {list(found)}")
+        there = ", ".join(found) or "none"
+        raise SriqaError(f"{root}: needs the folders of two or more methods, found {there}")
     return found
 
 

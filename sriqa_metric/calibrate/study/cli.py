@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...cli.common import OutputFile, refuse
+from ...names import counted
 from ..config import STUDY_HOST, STUDY_PORT
 from .assignment import Settings
 
@@ -18,7 +19,7 @@ def study(
     images: Annotated[Path, typer.Option(help="Folder that the images' paths are relative to.")],
     db: Annotated[Path, typer.Option(help="SQLite file; a study that is in it is continued.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = STUDY_HOST,
-    port: Annotated[int, typer.Option(help="0 picks a free one.")] = STUDY_PORT,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = STUDY_PORT,
     name: Annotated[
         list[str] | None,
         typer.Option(help="Name of a host by which browsers reach the study; may be repeated."),
@@ -64,4 +65,4 @@ def votes(
     refuse(output, [db, f"{db}-wal", f"{db}-shm"])
     from .export import export_votes
 
-    print(f"{output}: {export_votes(db, output, schema)} lines", file=sys.stderr)
+    print(f"{output}: {counted(export_votes(db, output, schema), 'line')}", file=sys.stderr)

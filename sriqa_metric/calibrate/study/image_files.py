@@ -88,7 +88,8 @@ def _resolve(paths: Sequence[str], root: Path) -> dict[str, Path]:
     try:
         root = root.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise SriqaError(f"{root}: folder of images cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SriqaError(f"{root}: folder of images cannot be read: {reason}") from error
     files: dict[str, Path] = {}
     problems = []
     for path in paths:

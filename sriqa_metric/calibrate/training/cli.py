@@ -21,6 +21,7 @@ from ...cli.common import (
     note,
 )
 from ...files import listed
+from ...names import counted
 
 if TYPE_CHECKING:
     from ..config import RunConfig
@@ -155,7 +156,7 @@ def features(
     new = cache.fill(images)
     seconds = time.monotonic() - start
     print(
-        f"{cache.folder}: {len(images)} images, {new} new, {seconds:.1f} s, "
+        f"{cache.folder}: {counted(len(images), 'image')}, {new} new, {seconds:.1f} s, "
         f"{new / seconds:.1f} images/s, {cache.size()} bytes"
     )
 

@@ -297,7 +297,7 @@ class LabelTraining:
         step, state = shared[0]
         if state["processes"] != self.batches.processes:
             raise SriqaError(
-                f"{self.stage}: was started by {state['processes']} processes and now by "
+                f"{self.stage}: the number of processes was {state['processes']} and is now "
                 f"{self.batches.processes}; go on with as many, or give the run a new folder"
             )
         self.model.load_state_dict(state["model"])

@@ -16,6 +16,7 @@ from ...cli.progress import tracked
 from ...errors import SriqaError
 from ...memory import memory_advice
 from ...models import QualityModel
+from ...names import counted
 from ..config import LabelsConfig
 from ..data.mos_sets import require_images
 from ..features.store import FeatureStore
@@ -186,7 +187,8 @@ def _check(sources: Sources, validation: Sources, config: LabelsConfig) -> None:
             raise SriqaError(f"no labelled images to {name}; set data.labelled, or labels.epochs=0")
     for labelled in (*sources.labelled, *validation.labelled):
         if len(labelled.paths) < 2:
-            raise SriqaError(f"{labelled.name}: {len(labelled.paths)} images; pairs need two")
+            images = counted(len(labelled.paths), "image")
+            raise SriqaError(f"{labelled.name}: {images}; pairs need two")
 
 
 def _halved(config: LabelsConfig) -> str:

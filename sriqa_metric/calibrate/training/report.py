@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...files import write_text
+from ...names import counted
 from ..config import RunConfig
 from ..data.mos_sets import write_splits
 from ..data.splits import Data
@@ -54,8 +55,9 @@ def write_run_report(
     lines = [
         f"# {config.metric}, {folder.path.name}",
         "",
-        f"Base {base}; {len(data.train.methods)} methods on {len(data.train.contents)} contents; "
-        f"held out: {len(data.held_contents)} contents and the methods "
+        f"Base {base}; {counted(len(data.train.methods), 'method')} on "
+        f"{counted(len(data.train.contents), 'content')}; "
+        f"held out: {counted(len(data.held_contents), 'content')} and the methods "
         f"{', '.join(config.validation.methods) or '(none)'}.",
         "",
         *figure_table(figures),

@@ -87,6 +87,8 @@ def base_metric(config: RunConfig, device: torch.device) -> CalibratedMetric:
     SriqaError
         If there is no such metric or file, or it is of another metric than the run.
     """
+    if not config.base:
+        raise SriqaError("base is not set; add --base FILE, or the name of a metric")
     metric = load_source(config.base, device)
     metric.rectifier = None
     if metric.name != config.metric:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...errors import SriqaError
+from ...names import counted
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def require_usable(data: StageTwoData) -> None:
     for index, (codes, mos) in enumerate(data.labelled):
         if len(codes) < 2 or len(codes) != len(mos):
             raise SriqaError(
-                f"labelled set {index + 1} has {len(codes)} images and {len(mos)} labels; "
+                f"labelled set {index + 1} has {counted(len(codes), 'image')} and "
+                f"{counted(len(mos), 'label')}; "
                 "there must be as many labels as images, two or more"
             )
         # The sign of NaN is 0: it would count as a tie.

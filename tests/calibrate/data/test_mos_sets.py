@@ -74,7 +74,7 @@ def test_layouts(kind, tmp_path):
     assert found.mos.tolist() == mos
     assert len(set(found.contents)) == contents
     assert len(found.paths) == len(found.mos) == len(found.contents)
-    with pytest.raises(SriqaError, match=rf"{len(mos)} of {len(mos)} images are missing: .*"):
+    with pytest.raises(SriqaError, match=rf"missing {len(mos)} of {len(mos)} images: .*"):
         require_images(found.name, found.paths)
 
 
@@ -180,7 +180,7 @@ def test_wrong_shares():
     for shares in ({"a": 0.5, "b": 0.6}, {"a": 1.5, "b": -0.5}, {}):
         with pytest.raises(SriqaError, match="must be positive and sum to one"):
             split_by_content(images, shares, 0)
-    with pytest.raises(SriqaError, match="made: 3 contents are too few"):
+    with pytest.raises(SriqaError, match="made: 3 contents, too few"):
         split_by_content(images, {"a": 0.9, "b": 0.1}, 0)
 
 

@@ -127,7 +127,7 @@ def test_people_are_judged_by_the_others(made):
     head = "image_a,image_b,fraction,votes\n"
     found = read_pairs(made(f"{head}a,b,0.75,4\na,c,0.5,2\nb,c,0.5,1\n", "pairs.csv"))
     assert [name for name, _ in found.references()] == ["chance"]
-    note = "no row for the human majority: it needs two votes a pair; 1 of 3 pairs have one"
+    note = "no row for the human majority: it needs two votes a pair; pairs that have one: 1 of 3"
     assert found.notes == (note,)
     found = read_pairs(made(f"{head}a,b,0.75,4\na,c,0.5,2\nb,c,1,3\n", "pairs.csv"))
     assert values(dict(found.references())["human majority"])["all"] == pytest.approx(

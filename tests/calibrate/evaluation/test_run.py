@@ -103,7 +103,7 @@ def test_images_without_a_score_are_named(mean_scorer, mos_root, tmp_path):
         evaluate(request(tmp_path, f"mos={mos_root}"))
     assert len(mean_scorer.read) == 12
     (mos_root / "8.png").unlink()
-    with pytest.raises(SriqaError, match=r"made: 1 of 12 images are missing: .*8.png"):
+    with pytest.raises(SriqaError, match=r"made: missing 1 of 12 images: .*8.png"):
         evaluate(request(tmp_path, f"mos={mos_root}"))
     assert len(mean_scorer.read) == 12
 

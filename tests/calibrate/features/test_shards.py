@@ -18,6 +18,9 @@ from sriqa_metric.errors import SriqaError
 from tests.calibrate.tiny import WIDTH, make_images, tiny_metric
 
 
+@pytest.mark.answers(
+    "Training runs", "flipped bits in a file of cached codes", "error with its name"
+)
 @pytest.mark.parametrize(
     ("position", "reason"),
     [
@@ -41,6 +44,7 @@ def test_flipped_bits_are_refused(position, reason, images, tmp_path):
     assert store.fill(images) == 12
 
 
+@pytest.mark.answers("Training runs", "a cut off file of cached codes", "error with its name")
 def test_every_truncation_is_refused(images, tmp_path):
     store = FeatureStore(tmp_path / "store", tiny_metric(), draws=1)
     store.fill(images[:3])
@@ -76,6 +80,11 @@ def header_of(shard):
     return json.loads(shard.read_bytes()[8 : 8 + length]), shard.read_bytes()[8 + length :]
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "a hostile header of a file of cached codes",
+    "one short error with its name",
+)
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -110,6 +119,9 @@ def test_hostile_headers_are_refused(hostile, images, tmp_path):
     assert len(str(error.value)) < 2000
 
 
+@pytest.mark.answers(
+    "Training runs", "a file of codes of other settings in the cache", "error with its name"
+)
 def test_a_shard_of_another_store_is_refused(images, tmp_path):
     one, other = (FeatureStore(tmp_path, tiny_metric(), draws=1, seed=seed) for seed in (0, 1))
     one.fill(images)

@@ -13,11 +13,14 @@ from PIL import Image
 
 from sriqa_metric.calibrate.features import store as feature_store
 from sriqa_metric.calibrate.features.store import FeatureStore
-from sriqa_metric.crops import CropPolicy
+from sriqa_metric.crops import READING_VERSION, CropPolicy
 from sriqa_metric.errors import SriqaError
 from tests.calibrate.tiny import SIZE, WIDTH, make_images, shard_files, tiny_metric
 
 
+@pytest.mark.answers(
+    "Training runs", "the same image twice, under two names", "its codes are computed once"
+)
 def test_nothing_is_computed_twice(images, tmp_path):
     metric = tiny_metric()
     store = FeatureStore(tmp_path / "store", metric)
@@ -34,6 +37,9 @@ def test_nothing_is_computed_twice(images, tmp_path):
     assert torch.equal(store.codes(images)[:2], codes[:2])
 
 
+@pytest.mark.answers(
+    "Training runs", "an image that was changed since its codes were cached", "is computed again"
+)
 def test_a_changed_image_is_computed_again(images, tmp_path):
     store = FeatureStore(tmp_path / "store", tiny_metric())
     before = store.codes(images)
@@ -45,6 +51,22 @@ def test_a_changed_image_is_computed_again(images, tmp_path):
     assert store.fill(images) == 1
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "cached codes of a version that read images in another way",
+    "are not used; the codes are computed anew",
+)
+def test_codes_of_another_way_of_reading_are_not_used(images, tmp_path, monkeypatch):
+    assert FeatureStore(tmp_path, tiny_metric()).fill(images) == 12
+    monkeypatch.setattr(feature_store, "READING_VERSION", READING_VERSION + 1)
+    assert FeatureStore(tmp_path, tiny_metric()).fill(images) == 12
+
+
+@pytest.mark.answers(
+    "Training runs",
+    "an image that changes while codes are computed",
+    "error with its name; what was done is kept",
+)
 def test_an_image_that_changes_meanwhile_is_told(images, tmp_path, monkeypatch):
     def swap(items, description, total):
         if description == "features":
@@ -79,6 +101,9 @@ def test_other_settings_are_another_store(change, images, tmp_path):
     assert other.fill(images[:1]) == 1
 
 
+@pytest.mark.answers(
+    "Training runs", "an id of weights that looks like a path", "the cache stays in its folder"
+)
 def test_hostile_weights_ids_stay_in_the_folder(images, tmp_path):
     for weights_id in ("../../up", "a/b", "C:\\x", "ä" * 300, "..", ""):
         store = FeatureStore(tmp_path / "store", tiny_metric(weights_id=weights_id))
@@ -94,6 +119,11 @@ def test_settings_out_of_range(tmp_path):
         FeatureStore(tmp_path, tiny_metric(weights_id="unsaved"))
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "an image that cannot be read, among those to cache",
+    "error with its name; what was done is kept",
+)
 def test_images_that_cannot_be_read(images, tmp_path, small_shards):
     store = FeatureStore(tmp_path / "store", tiny_metric())
     with pytest.raises(SriqaError, match=r"none.png: cannot be read: No such file"):
@@ -111,6 +141,9 @@ def test_images_that_cannot_be_read(images, tmp_path, small_shards):
         first.fill(images)
 
 
+@pytest.mark.answers(
+    "Training runs", "codes that are NaN or infinite", "error with the image's name"
+)
 def test_codes_that_are_not_finite_name_the_image(images, tmp_path, small_shards):
     metric = tiny_metric()
     metric.quality_model.encode = lambda crops: 1 / crops.flatten(1).amax(1, keepdim=True)
@@ -139,6 +172,11 @@ def test_out_of_gpu_memory_says_what_to_lower(images, tmp_path):
     assert metric.quality_model.calls[1:-1] == [32] * (len(metric.quality_model.calls) - 2)
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "two processes that fill one cache of codes",
+    "the second is refused; it can read",
+)
 def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards, monkeypatch):
     store, other = (FeatureStore(tmp_path / "store", tiny_metric()) for _ in range(2))
     store.fill(images[:2])
@@ -161,6 +199,11 @@ def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards
     assert other.fill(images) == 0
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "a disk too full for the cache of codes",
+    "error with the bytes needed; the same command goes on later",
+)
 def test_a_full_disk_is_told_and_filled_later(images, tmp_path, small_shards, monkeypatch):
     store = FeatureStore(tmp_path / "store", tiny_metric())
     usage = shutil._ntuple_diskusage(10**6, 10**6 - 100, 100)
@@ -246,6 +289,11 @@ print(kills, partial, sorted(states))
 """
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "a kill at any moment of caching codes",
+    "the same command goes on, to the same bits",
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kills_at_any_moment_change_no_bit(tmp_path):
     make_images(tmp_path / "images", 60)

@@ -81,7 +81,7 @@ def test_pairs_of_one_vote_are_left_out_and_told(votes):
     expected = (one_by_one("aab") + one_by_one("ab")) / 2
     assert oracle_2afc(found) == (pytest.approx(expected), 2)
     notes = rank_votes(found, bootstrap=0).notes
-    assert "the human 2AFC score rests on the 2 image pairs of two votes or more" in notes
+    assert "the human 2AFC score rests on 2 image pairs of two votes or more" in notes
 
 
 def test_published_votes(real_data):

@@ -19,7 +19,7 @@ def test_observers_to_look_at_are_in_the_table_and_in_a_note(made):
     failed = ["o3", "c0", "best", "HR", "a", "mad", "obvious", "b"]
     report = rank_votes(made(failed), bootstrap=0)
     assert "HR" not in report.methods
-    assert any("1 of 6 observers deserve a look" in note and "o3" in note for note in report.notes)
+    assert any("due at 1 of 6 observers" in note and "o3" in note for note in report.notes)
     assert any("do not count in the ranking: 1 obvious" in note for note in report.notes)
     assert report.n_votes == 432
 
@@ -55,7 +55,7 @@ def test_intervals_without_bounds_are_null(made):
     report = rank_votes(votes, 200)
     assert report.intervals.without_ranking > 5
     assert (report.ci_low[0], report.ci_high[0]) == (-np.inf, np.inf)
-    assert any("of 200 resamples give no ranking" in note for note in report.notes)
+    assert any("of 200 resamples, where" in note for note in report.notes)
     assert np.isfinite(rank_votes(votes, 50, prior_variance=4).ci_low).all()
 
 

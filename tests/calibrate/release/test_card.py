@@ -57,7 +57,7 @@ def test_what_people_read(card, exported):
         "It knows these methods: sharp, dull.",
         "a model's opinion",
         "| calibrated | 0.750 | 0.625 |",
-        "On the 2 contents that were held out",
+        "On 2 contents held out",
         "rectifier and quality model",
     ):
         assert told in text

@@ -101,7 +101,7 @@ def test_the_dtype_follows_the_measured_difference(name, request, base, tmp_path
 
 def test_given_images_count_too(run, made_data, tmp_path):
     precision = export(run, tmp_path / "x.safetensors", "MIT", reference=made_data / "photos")
-    assert precision["reference"] == "12 made images and 6 given ones"
+    assert precision["reference"] == "12 made images and 6 given"
 
 
 def test_what_has_no_float32_values_is_not_said_to_have(run, tmp_path):

@@ -172,10 +172,10 @@ def test_a_file_that_is_not_whole_is_refused(exported, tmp_path):
     tensors = load_file(exported)
     tensors.popitem()
     save_file(tensors, path, metadata={"sriqa": json.dumps(read_file(exported).description)})
-    with pytest.raises(SriqaError, match="tensors missing"):
+    with pytest.raises(SriqaError, match=r"tensors? missing"):
         make_release("org/name", path)
     for absent in ("none.safetensors", "sriqa_lite"):
-        with pytest.raises(SriqaError, match="is no weights file"):
+        with pytest.raises(SriqaError, match="no such file"):
             make_release("org/name", tmp_path / absent)
 
 

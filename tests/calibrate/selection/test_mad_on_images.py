@@ -200,7 +200,7 @@ def test_all_complaints_come_at_once(data):
     with pytest.raises(SriqaError) as error:
         find_contents(data / "sr", data / "lr")
     first, *lines = str(error.value).splitlines()
-    assert "4 of 6 contents cannot be used" in first
+    assert "cannot use 4 of 6 contents" in first
     assert "--skip-incomplete" in first
     assert lines[0] == "  c0: no result of soft"
     assert lines[1] == "  c1: results differ in size: dull 8x8, sharp 16x16, soft 16x16"
@@ -214,7 +214,7 @@ def test_incomplete_contents_are_left_out_on_request(data, dists, tmp_path):
     spoil(data)
     found = find_contents(data / "sr", data / "lr", skip_incomplete=True)
     assert found.contents == ("c3", "c5")
-    assert "4 of 6 contents are left out:\n  c0: no result of soft" in found.notes[-1]
+    assert "left out 4 of 6 contents:\n  c0: no result of soft" in found.notes[-1]
     assert len(found.stamps) == 2
     assert measure(found, dists, tmp_path).d1.shape == (2, 3)
 
@@ -223,7 +223,7 @@ def test_notes(data):
     Image.new("RGB", (8, 8)).save(data / "lr" / "extra.png")
     notes = find_contents(data / "sr", data / "lr").notes
     assert notes[0] == "3 methods: dull, sharp, soft"
-    assert notes[1] == "1 LR inputs have no result of any method, as 'extra'"
+    assert notes[1] == "no method has results of 1 LR input: 'extra'"
 
 
 @pytest.mark.parametrize(

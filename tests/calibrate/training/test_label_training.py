@@ -189,7 +189,7 @@ def test_sets_that_give_no_pairs_are_refused(sets, validation, folder):
     for found, held, message in (
         ([], validation, "no labelled images to train on; set data.labelled"),
         (sets, Sources(), "no labelled images to choose the best state on"),
-        ([one], validation, "one: 1 images; pairs need two"),
+        ([one], validation, "one: 1 image; pairs need two"),
     ):
         with pytest.raises(SriqaError, match=message):
             train_on_labels(tiny(), Sources(tuple(found)), held, SMALL, 0, folder, CPU)
@@ -206,7 +206,7 @@ def test_images_that_are_missing_or_broken_are_named(tmp_path, validation, folde
     with pytest.raises(SriqaError, match=r"broken/2\.bmp: is not an image"):
         train_on_labels(tiny(), Sources((labelled,)), validation, SMALL, 0, folder, CPU)
     labelled.paths[2].unlink()
-    with pytest.raises(SriqaError, match=r"broken: 1 of 4 images are missing: .*2\.bmp"):
+    with pytest.raises(SriqaError, match=r"broken: missing 1 of 4 images: .*2\.bmp"):
         train_on_labels(tiny(), Sources((labelled,)), validation, SMALL, 0, folder, CPU)
 
 
@@ -276,5 +276,5 @@ def test_a_run_does_not_go_on_with_another_number_of_processes(sets, validation,
     )
     batches = CropBatches(Sources(tuple(sets)), SMALL, 0, 224, processes=2)
     training = LabelTraining(tiny(), batches, SMALL, CPU, None, "labels")
-    with pytest.raises(SriqaError, match="was started by 1 processes and now by 2"):
+    with pytest.raises(SriqaError, match="number of processes was 1 and is now 2"):
         training.resume(folder)

@@ -61,7 +61,7 @@ function draw({ ranking, subjects, pairs }) {
   const most = votes.reduce((a, b) => Math.max(a, b), 0);
   const least = votes.reduce((a, b) => Math.min(a, b), most);
   const sum = votes.reduce((a, b) => a + b, 0);
-  $("level").textContent = `${sum} votes; ${least} to ${most} per pair.`;
+  $("level").textContent = `${sum} ${sum === 1 ? "vote" : "votes"}; ${least} to ${most} per pair.`;
   table("pairs", ["Pair", "Content", "A", "B", "Group", "A better", "B better", "Ties", "Votes"],
     pairs.map((row, k) => [
       row.pair, row.content, row.method_a, row.method_b, row.group, row.a, row.b, row.tie, votes[k],

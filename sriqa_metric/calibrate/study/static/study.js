@@ -257,7 +257,7 @@ async function vote(choice) {
   if (trial.training && !following.training) {
     where.trials.forEach(prepare);
     $("note").textContent = "";
-    return pause("Practice is over", `${feedback(where.right)} Now the ${where.total} pairs begin.`);
+    return pause("Practice is over", `${feedback(where.right)} Now ${where.total === 1 ? "the pair begins" : `the ${where.total} pairs begin`}.`);
   }
   if (performance.now() - lastBreak > BREAK_MS) {
     where.trials.forEach(prepare);

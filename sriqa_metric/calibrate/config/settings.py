@@ -1,20 +1,12 @@
-"""A run's settings: TOML files with known keys, and `key=value` overrides."""
+"""All settings of a run, with their defaults and ranges."""
 
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from importlib import resources
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
-from ..errors import SriqaError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from .checked import Checked
 
 # What functions take by default, and the commands with them.
 RESAMPLES = 1000  # of every bootstrap
@@ -23,54 +15,8 @@ VOTES_PER_PAIR = 23  # of RealSR-1K
 STUDY_HOST, STUDY_PORT = "127.0.0.1", 8000
 
 
-class _Checked:
-    """Settings whose types and ranges are checked when they are made.
-
-    Numbers are finite and not negative, or lie in `RANGES`; `CHOICES` lists what a word may be.
-    """
-
-    NAME: ClassVar[str] = ""
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):  # type: ignore[arg-type]
-            value, kind = getattr(self, entry.name), _KINDS.get(str(entry.type))
-            where = f"setting {self.NAME}.{entry.name}" if self.NAME else f"setting {entry.name}"
-            if kind is None:  # a section, which has checked itself
-                continue
-            if type(value) not in kind:
-                raise SriqaError(f"{where}: expected {kind[0].__name__}, got {value!r}")
-            if isinstance(value, list) and any(type(each) is not str for each in value):
-                raise SriqaError(f"{where}: expected a list of str, got {value!r}")
-            if isinstance(value, (int, float)):
-                least, most = self.RANGES.get(entry.name, (0, math.inf))
-                if not (_is_finite(value) and least <= value <= most):
-                    upper = f" to {most:g}" if most < math.inf else " or more"
-                    raise SriqaError(f"{where} is {value!r}; it must be {least:g}{upper}")
-            allowed = self.CHOICES.get(entry.name, (value,))
-            if value not in allowed:
-                raise SriqaError(f"{where} is {value!r}; it must be {' or '.join(allowed)}")
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond every float
-        return False
-
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "str": (str,),
-    "list[str]": (list,),
-}
-
-
 @dataclass(frozen=True)
-class DataConfig(_Checked):
+class DataConfig(Checked):
     """Where the data lies.
 
     Parameters
@@ -110,7 +56,7 @@ class DataConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class ValidationConfig(_Checked):
+class ValidationConfig(Checked):
     """What is kept out of training.
 
     Parameters
@@ -131,7 +77,7 @@ class ValidationConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class LabelsConfig(_Checked):
+class LabelsConfig(Checked):
     """Training of q_w on images with MOS (stage 1 of the paper).
 
     Parameters
@@ -215,7 +161,7 @@ class LabelsConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class RectifierConfig(_Checked):
+class RectifierConfig(Checked):
     """Stage 2: training of h_θ on cached features.
 
     Parameters
@@ -278,7 +224,7 @@ class RectifierConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class RunConfig(_Checked):
+class RunConfig(Checked):
     """All settings of a run, as they are written into its folder.
 
     Parameters
@@ -307,92 +253,3 @@ class RunConfig(_Checked):
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values."""
         return asdict(self)
-
-
-_Section = TypeVar("_Section")
-
-
-def load_config(name_or_path: str, overrides: list[str] | None = None) -> RunConfig:
-    """Read a run's settings.
-
-    Parameters
-    ----------
-    name_or_path : str
-        A config that ships with the package (`sriqa_lite`), or the path of a TOML file.
-    overrides : list of "section.key=value"
-        Values in TOML syntax; what is not TOML counts as a string.
-
-    Raises
-    ------
-    SriqaError
-        For a file that is missing or no TOML, and for a key or a value of the wrong kind.
-    """
-    values = _read(name_or_path)
-    for override in overrides or []:
-        _apply(values, override)
-    try:
-        base = RunConfig(metric=values.pop("metric"))
-    except KeyError:
-        raise SriqaError(f"{name_or_path}: the key 'metric' is missing") from None
-    return _filled(base, values, where="")
-
-
-def shipped_configs() -> list[str]:
-    """Names of the configs that ship with the package."""
-    folder = resources.files(__package__) / "configs"
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-
-
-def _read(name_or_path: str) -> dict[str, Any]:
-    if name_or_path in shipped_configs():
-        text = (resources.files(__package__) / "configs" / f"{name_or_path}.toml").read_text()
-    else:
-        try:
-            text = Path(name_or_path).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SriqaError(
-                f"{name_or_path}: {reason}; give the path of a TOML file, "
-                f"or one of {', '.join(shipped_configs())}"
-            ) from None
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SriqaError(f"{name_or_path}: not a TOML file: {error}") from None
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise SriqaError(f"override {override!r}: expected key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        value = text
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise SriqaError(f"override {override!r}: {section!r} is not a section")
-    values[last] = value
-
-
-def _filled(base: _Section, values: dict[str, Any], where: str) -> _Section:
-    """`base` with the values of a TOML table; the sections check types and ranges themselves."""
-    known = {entry.name: getattr(base, entry.name) for entry in fields(base)}  # type: ignore[arg-type]
-    changed = {}
-    for key, value in values.items():
-        if key not in known:
-            raise SriqaError(f"unknown setting {where}{key}; known: {', '.join(known)}")
-        changed[key] = value
-        if is_dataclass(known[key]):
-            if not isinstance(value, dict):
-                raise SriqaError(f"setting {where}{key}: expected a table, got {value!r}")
-            changed[key] = _filled(known[key], value, f"{where}{key}.")
-        elif isinstance(known[key], float) and type(value) is int and _is_finite(value):
-            changed[key] = float(value)
-    return replace(base, **changed)  # type: ignore[type-var]

@@ -27,6 +27,11 @@ def test_overrides_take_toml_values_and_bare_words():
     assert config.validation.methods == ["a", "b"]
 
 
+@pytest.mark.answers(
+    "Training runs",
+    "a setting that there is not, of the wrong type or out of its range",
+    "error that quotes it and says what it may be",
+)
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -56,6 +61,9 @@ def test_wrong_overrides_are_quoted(override, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.answers(
+    "Training runs", "a config that is missing or no TOML", "error: the configs that there are"
+)
 def test_files_are_read_and_broken_ones_named(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('metric = "sriqa_lite"\nseed = 5\n')
@@ -70,6 +78,9 @@ def test_files_are_read_and_broken_ones_named(tmp_path):
         load_config("nope.toml")
 
 
+@pytest.mark.answers(
+    "Training runs", "a config that is no UTF-8, or nested without end", "error with its name"
+)
 def test_what_is_no_text_is_told(tmp_path):
     path = tmp_path / "run.toml"
     path.write_bytes(b"metric = \xff")
@@ -118,6 +129,9 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.answers(
+    "Training runs", "any value of TOML for any setting", "settings, or one clear error"
+)
 @settings(max_examples=400, deadline=None)
 @given(name=st.sampled_from(SETTINGS), value=VALUES)
 def test_any_value_gives_settings_or_one_clear_error(name, value):
