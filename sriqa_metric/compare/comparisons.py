@@ -77,7 +77,7 @@ class Comparisons:
     @property
     def failed(self) -> tuple[Failure, ...]:
         """Every failure once, whichever metrics it is one for."""
-        holders = (*self.each, *self.missing)
+        holders: tuple[Comparison | Missing, ...] = (*self.each, *self.missing)
         return tuple(dict.fromkeys(failure for one in holders for failure in one.failed))
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Comparisons:
             import pandas
         except ImportError:
             raise SriqaError(
-                "a data frame needs pandas, which is not installed: pip install pandas"
+                "a data frame needs pandas, which is not installed: pip install 'sriqa-metric[pandas]'"
             ) from None
         rows = [
             (one.data_set, one.metric, method.name, content, score)
