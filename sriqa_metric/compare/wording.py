@@ -50,7 +50,7 @@ def marks(comparison: Comparison) -> dict[str, str]:
     """Method -> `BEST` or `SECOND`, as `MARKS` says; the others are not in it."""
     told = {(pair.winner, pair.a if pair.winner == pair.b else pair.b) for pair in comparison.pairs}
     rest = comparison.best_first
-    found = {}
+    found: dict[str, str] = {}
     for mark in (BEST, SECOND):
         if not rest:
             break

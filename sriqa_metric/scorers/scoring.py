@@ -71,7 +71,10 @@ def scores_of(
 
     compute(list({keys[k]: k for k in reversed(missing())}.values())[::-1])
     compute(missing())  # equal to files that failed; each fails by its own name
-    return [errors[k] if k in errors else known[key] for k, key in enumerate(keys)]
+    return [
+        key if isinstance(key, SriqaError) else errors[k] if k in errors else known[key]
+        for k, key in enumerate(keys)
+    ]
 
 
 def _key(k: int, paths: Sequence[Path], truths: Sequence[Path]) -> Key | SriqaError:
