@@ -77,8 +77,8 @@ class Comparisons:
     @property
     def failed(self) -> tuple[Failure, ...]:
         """Every failure once, whichever metrics it is one for."""
-        holders: tuple[Comparison | Missing, ...] = (*self.each, *self.missing)
-        return tuple(dict.fromkeys(failure for one in holders for failure in one.failed))
+        lists = [*(one.failed for one in self.each), *(one.failed for one in self.missing)]
+        return tuple(dict.fromkeys(failure for each in lists for failure in each))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -100,7 +100,7 @@ class Comparisons:
             import pandas
         except ImportError:
             raise SriqaError(
-                "a data frame needs pandas, which is not installed: pip install 'sriqa-metric[pandas]'"
+                "a data frame needs pandas: pip install 'sriqa-metric[pandas]'"
             ) from None
         rows = [
             (one.data_set, one.metric, method.name, content, score)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from ..errors import SriqaError
 from ..files import image_digest
@@ -71,7 +71,10 @@ def scores_of(
 
     compute(list({keys[k]: k for k in reversed(missing())}.values())[::-1])
     compute(missing())  # equal to files that failed; each fails by its own name
-    return [errors[k] if k in errors else known[cast(Key, key)] for k, key in enumerate(keys)]
+    return [
+        key if isinstance(key, SriqaError) else errors[k] if k in errors else known[key]
+        for k, key in enumerate(keys)
+    ]
 
 
 def _key(k: int, paths: Sequence[Path], truths: Sequence[Path]) -> Key | SriqaError:

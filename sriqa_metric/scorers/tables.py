@@ -81,7 +81,9 @@ class ScoreTable:
             If images have no score; they are counted and named.
         """
         found = self._found(paths, root, same_name_same_image)
-        missing = [_relative(paths[k], root) for k in np.flatnonzero(np.isnan(found)).tolist()]
+        missing = [
+            _relative(p, root) for p, score in zip(paths, found, strict=True) if math.isnan(score)
+        ]
         if missing:
             raise SriqaError(
                 f"{self.name}: no score of {len(missing)} of {len(paths)} images of "

@@ -90,7 +90,6 @@ def test_the_limit_of_pixels_is_an_option(folders, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([PATTERNS[0]], "two"),
         ([*PATTERNS, "--format", "jsonl"], "jsonl"),
         ([*PATTERNS, "--metric", "psnr"], "--gt DIR"),
         ([*PATTERNS, "--metric", "piqe", "--weights", "w.safetensors"], "none of them"),
