@@ -134,6 +134,17 @@ def check_onnx(told: str, folder: Path, lite: sriqa.CalibratedMetric) -> None:
     assert len(lines) == 3
 
 
+def check_results(told: str, folder: Path, lite: sriqa.CalibratedMetric) -> None:
+    for place, ending in (("GT", ""), ("nearest", "_x4"), ("bicubic", "_x4"), ("lanczos", "_x4")):
+        for data_set, number in (("photos", 3), ("tiles", 12)):
+            files = list((folder / "results" / place / data_set).glob(f"*{ending}.png"))
+            assert len(files) == number
+            truth = folder / "results" / "GT" / data_set
+            for file in files:
+                name = file.name.replace("_x4", "")
+                assert Image.open(file).size == Image.open(truth / name).size
+
+
 CHECKS: dict[str, Callable[[str, Path, sriqa.CalibratedMetric], None]] = {
     "score_folder.py": check_score_folder,
     "compare_methods.py": check_compare_methods,
@@ -141,6 +152,7 @@ CHECKS: dict[str, Callable[[str, Path, sriqa.CalibratedMetric], None]] = {
     "calibrate_new_methods.py": check_calibrate,
     "map_picture.py": check_picture,
     "score_picture.py": check_picture,
+    "make_results.py": check_results,
     "with_torchmetrics.py": check_torchmetrics,
     "score_with_onnx.py": check_onnx,
 }

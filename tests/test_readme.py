@@ -34,6 +34,9 @@ def newcomers_folder(tmp_path, monkeypatch):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "examples" / "images" / "coffee_bicubic.png", tmp_path / "img.png")
     monkeypatch.chdir(tmp_path)
+    made = "python examples/make_results.py results"
+    assert made in README
+    subprocess.run([sys.executable, *made.split()[1:]], check=True, capture_output=True)
     return tmp_path
 
 
@@ -64,6 +67,17 @@ def test_python_runs(tmp_path, monkeypatch):
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_table_of_a_paper_is_that_shown(newcomers_folder):
+    (command,) = [line for line in COMMANDS if "--gt" in line]
+    words = shlex.split(command)
+    words = words[1 : words.index("--format")] + ["--format", "md"]
+    found = CliRunner().invoke(compare.app, words)
+    rows = [line for line in found.stdout.splitlines() if line.startswith("| ")][:4]
+    assert len(rows) == 4
+    for row in rows:
+        assert row in README
 
 
 def test_scores_of_the_examples_are_those_shown(lite):

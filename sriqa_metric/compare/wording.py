@@ -27,11 +27,11 @@ _MOST_REASONS = 10
 
 
 def places_of(comparison: Comparison) -> int:
-    """Decimals of mean scores: two digits of the smallest half interval, between 1 and 6."""
+    """Decimals of mean scores: two digits of the smallest half interval, between 2 and 6, as papers have them."""
     positive = [method.half for method in comparison.methods if method.half]
     if not positive:
         return 3
-    return min(max(1 - math.floor(math.log10(min(positive))), 1), 6)
+    return min(max(1 - math.floor(math.log10(min(positive))), 2), 6)
 
 
 def number(value: float, places: int) -> str:
