@@ -60,9 +60,7 @@ def test_there_are_commands():
     assert len(COMMANDS) >= 4
 
 
-def test_python_runs(tmp_path, monkeypatch):
-    shutil.copy(ROOT / "examples" / "images" / "coffee_bicubic.png", tmp_path / "img.png")
-    monkeypatch.chdir(tmp_path)
+def test_python_runs(newcomers_folder):
     blocks = [block for language, block in BLOCKS if language == "python"]
     assert blocks
     for block in blocks:
@@ -72,7 +70,7 @@ def test_python_runs(tmp_path, monkeypatch):
 def test_the_table_of_a_paper_is_that_shown(newcomers_folder):
     (command,) = [line for line in COMMANDS if "--gt" in line]
     words = shlex.split(command)
-    words = words[1 : words.index("--format")] + ["--format", "md"]
+    words = [*words[1 : words.index("--format")], "--format", "md"]
     found = CliRunner().invoke(compare.app, words)
     rows = [line for line in found.stdout.splitlines() if line.startswith("| ")][:4]
     assert len(rows) == 4

@@ -27,7 +27,7 @@ _MOST_REASONS = 10
 
 
 def places_of(comparison: Comparison) -> int:
-    """Decimals of mean scores: two digits of the smallest half interval, between 2 and 6, as papers have them."""
+    """Decimals of mean scores: two digits of the smallest half interval, between 2 and 6."""
     positive = [method.half for method in comparison.methods if method.half]
     if not positive:
         return 3
