@@ -204,7 +204,7 @@ def test_marks_of_the_summary_are_those_of_the_tables():
     ]
     text = render(Comparisons(tuple(each)))
     assert re.findall(r'<span class="best">(.+?)</span>', text) == ["18.50", "-18.50"]
-    assert re.findall(r'<span class="second">(.+?)</span>', text) == ["14.5", "-14.5"]
+    assert re.findall(r'<span class="second">(.+?)</span>', text) == ["14.50", "-14.50"]
     assert MARKS in Page(text).seen
 
 
