@@ -56,7 +56,7 @@ def test_a_data_frame_has_a_row_for_each_score(comparisons):
 )
 def test_without_pandas_the_way_out_is_named(comparisons, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(SriqaError, match=r"needs pandas.*: pip install pandas"):
+    with pytest.raises(SriqaError, match=r"needs pandas: pip install .sriqa-metric\[pandas\]"):
         comparisons.to_pandas()
 
 

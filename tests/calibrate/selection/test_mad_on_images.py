@@ -233,7 +233,7 @@ def test_notes(data):
         ("sr", "none", None, "none: no such folder"),
         ("sr", "sr", None, "sr: no images"),
         ("sr", "lr", ["dull", "best"], "no folder of method 'best'; found .*dull"),
-        ("sr", "lr", ["dull"], r"two or more methods, found \['dull'\]"),
+        ("sr", "lr", ["dull"], r"two or more methods, found dull"),
         ("lr", "lr", None, "two or more methods"),
         ("sr", "lr", ["dull", "empty"], "empty: no images"),
     ],

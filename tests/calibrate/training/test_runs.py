@@ -206,7 +206,7 @@ def test_a_metric_is_adapted_to_other_methods_without_photos(made_data, tmp_path
     [
         (["base=sriqa_clip"], "no weights are released"),
         (["base=none.safetensors"], "is neither a weights file nor one of the metrics"),
-        (["base="], "'' is neither a weights file nor one of the metrics"),
+        (["base="], "base is not set; add --base FILE, or the name of a metric"),
         (
             ["base=sriqa_lite", 'metric="sriqa_clip"'],
             "base: sriqa_lite is sriqa_lite, not sriqa_clip",
