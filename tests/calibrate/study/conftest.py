@@ -29,10 +29,12 @@ METHODS = ("bicubic", "dat", "gan")
 TOKEN = "the-admin-token"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 SERVE = """
+import signal
 import sys
 from pathlib import Path
 from sriqa_metric.calibrate.study.assignment import Settings
 from sriqa_metric.calibrate.study.serve import serve
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 pairs, root, db, port, options = sys.argv[1:]
 serve(Path(pairs), Path(root), Path(db), port=int(port), admin_token="the-admin-token",
       settings=Settings(**eval(options)))
