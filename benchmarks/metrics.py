@@ -27,7 +27,9 @@ ROUNDS = 7
 def make(spec: MetricSpec, device: str) -> CalibratedMetric:
     """The metric with random weights."""
     model = spec.build()
-    metric = CalibratedMetric(spec.name, model, Rectifier(model.feature_dim), CropPolicy())
+    metric = CalibratedMetric(
+        spec.name, model, Rectifier(model.feature_dim), CropPolicy(number=spec.crops)
+    )
     return metric.eval().requires_grad_(False).to(device)
 
 
