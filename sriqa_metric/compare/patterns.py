@@ -94,7 +94,7 @@ def _aligned(parts: Sequence[str], given: Sequence[str]) -> Iterator[tuple[str, 
         yield from zip(parts, given, strict=True)
         return
     before, after = several[0], len(parts) - 1 - several[-1]
-    yield from zip(parts[:before], given, strict=False)
+    yield from zip(parts[:before], given[:before], strict=True)
     yield from (("*", text) for text in given[before : len(given) - after])
     yield from zip(parts[len(parts) - after :], given[len(given) - after :], strict=True)
 
