@@ -57,7 +57,8 @@ def agreements(each: Sequence[Comparison]) -> tuple[Agreement, ...]:
 
 
 def _agreement(first: Comparison, second: Comparison) -> Agreement:
-    both = [content for content in first.contents if content in set(second.contents)]
+    theirs = set(second.contents)
+    both = [content for content in first.contents if content in theirs]
     means = [np.array([-method.rank for method in one.methods]) for one in (first, second)]
     within = [_ranks_within(one, both) for one in (first, second)]
     return Agreement(
@@ -82,9 +83,11 @@ def _ranks_within(comparison: Comparison, contents: Sequence[str]) -> np.ndarray
 
 
 def _srcc(first: np.ndarray, second: np.ndarray) -> float | None:
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    return _pearson(rankdata(first), rankdata(second))
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(spearmanr(first, second).statistic)
 
 
 def _pearson(first: np.ndarray, second: np.ndarray) -> float | None:
