@@ -20,29 +20,32 @@ SMALL = LabelsConfig(epochs=2, batch=4, crops=2, lr=1e-2, precision="fp32")
 
 
 class TinyQualityModel(nn.Module):
-    """Mean of eight convolved maps, then a linear score; dropout makes its training random."""
+    """Mean of eight convolved maps, then a linear score; dropout makes its training random.
+
+    That of what encodes makes it depend on the crops beside an image, that of what reads does not.
+    """
 
     feature_dim = 8
     crops_per_pass = 15
 
-    def __init__(self, dropout: float = 0.1) -> None:
+    def __init__(self, dropout: float = 0.1, read_dropout: float = 0.0) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 8, 8, 8)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.read_dropout = nn.Dropout(dropout), nn.Dropout(read_dropout)
         self.out = nn.Linear(8, 1, bias=False)  # no pair of scores tells of a bias
 
     def encode(self, crops: Tensor) -> Tensor:
         return self.dropout(self.conv(crops - 0.5).relu().mean((2, 3)))
 
     def read(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        return self.out(codes).squeeze(-1), codes
+        return self.out(self.read_dropout(codes)).squeeze(-1), codes
 
 
-def tiny(dropout: float = 0.1) -> TinyQualityModel:
+def tiny(dropout: float = 0.1, read_dropout: float = 0.0) -> TinyQualityModel:
     """The same weights in every call, frozen as they come from a file."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return TinyQualityModel(dropout).requires_grad_(False).eval()
+        return TinyQualityModel(dropout, read_dropout).requires_grad_(False).eval()
 
 
 def planted(folder: Path, name: str, number: int, side: int = 228) -> LabelledImages:

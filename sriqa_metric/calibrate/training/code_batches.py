@@ -34,6 +34,8 @@ class CodeBatches(CropBatches):
     seed : int
     store : FeatureStore
         Of draws of one crop.
+    process, processes : int
+        Which of how many processes this is.
     """
 
     def __init__(
@@ -42,13 +44,15 @@ class CodeBatches(CropBatches):
         config: LabelsConfig,
         seed: int,
         store: FeatureStore,
+        process: int = 0,
+        processes: int = 1,
     ) -> None:
-        super().__init__(sources, config, seed, store.metric.policy.size)
+        size = store.metric.policy.size
+        super().__init__(sources, config, seed, size, process, processes)
         self._store = store
-        paths = [path for labelled in sources.labelled for path in labelled.paths]
-        if config.contents:
-            paths += [p for sr in sources.ranked for m in sr.methods for p in sr.images(m)]
+        paths = cached_files(sources, config)
         self._codes = store.codes(paths)
+        self.blank = np.empty((0, 1, self._codes.shape[-1]), np.float32)
         self._row = {path: row for row, path in enumerate(paths)}
         self._tested: dict[tuple[Path, ...], Tensor] = {}
         self._orders: dict[Path, np.ndarray] = {}
@@ -80,6 +84,14 @@ class CodeBatches(CropBatches):
         if key not in self._tested:
             self._tested[key] = self._store.codes(paths)[:, 0].clone()
         return self._tested[key]
+
+
+def cached_files(sources: Sources, config: LabelsConfig) -> list[Path]:
+    """Images whose codes a training looks up in its store."""
+    paths = [path for labelled in sources.labelled for path in labelled.paths]
+    if config.contents:
+        paths += [p for sr in sources.ranked for m in sr.methods for p in sr.images(m)]
+    return paths
 
 
 @torch.inference_mode()

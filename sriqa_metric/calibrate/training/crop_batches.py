@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import accumulate, count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from ...crops import enlarged_size, read_windows
 from ...errors import SriqaError
 from ...scoring import map_ahead
 from ..config import LabelsConfig
-from ..data.distortions import certain_order
+from ..data.distortions import VERSIONS, certain_order
 from ..data.mos_sets import LabelledImages
 from ..data.sr_results import SRResults, pixels
 
@@ -52,23 +52,29 @@ class Sources:
 class Batch:
     """What a step learns from: crops (..., S, S, 3), uint8, or codes (..., C), float32.
 
+    All P images in order: the labelled sets one after the other, then of each SR results content
+    by content those of all methods. All L certain orders: of photos, then of SR results.
+
     Parameters
     ----------
-    images : ndarray, (P, K, ...)
-        K crops of every image: the labelled sets one after the other, then of each SR results
-        content by content those of all methods.
-    ladders : ndarray, (L, VERSIONS, ...)
-        One crop of L images in its versions; see `distortions.certain_order`.
+    images : ndarray, (p, K, ...)
+        K crops of every image that this process encodes.
+    ladders : ndarray, (l, VERSIONS, ...)
+        One crop of l images in its versions; see `distortions.certain_order`.
     files : tuple of Path
         The P images, then the L.
     rows : tuple of ndarray
         Which images of each labelled set they are.
+    shares : tuple of ndarray
+        Of each process the places of its p images and l · VERSIONS versions among all; of a single
+        one, all.
     """
 
     images: np.ndarray
     ladders: np.ndarray
     files: tuple[Path, ...]
     rows: tuple[np.ndarray, ...]
+    shares: tuple[np.ndarray, ...]
 
 
 class Job(NamedTuple):
@@ -79,9 +85,16 @@ class Job(NamedTuple):
     ladder: bool = False
     on_sr: bool = False
 
+    @property
+    def size(self) -> int:
+        """How many scores it is for."""
+        return VERSIONS if self.ladder else len(self.files)
+
 
 class CropBatches:
     """Batches that depend on the seed and the step alone, so that a run can go on anywhere.
+
+    Several processes have one batch and share its work; results of a content stay together.
 
     A set is passed through in a random order, new for every pass, and what does not fill a batch
     is left out of that pass; no batch has an image twice. An epoch is one pass through the
@@ -96,7 +109,7 @@ class CropBatches:
     size : int
         Side of a crop, in pixels.
     process, processes : int
-        Which of how many processes this is; they go through a set together.
+        Which of how many processes this is.
     """
 
     def __init__(
@@ -110,7 +123,8 @@ class CropBatches:
     ) -> None:
         self.sources, self.config, self.seed, self.size = sources, config, seed, size
         self.process, self.processes = process, processes
-        passes = [len(s.paths) // config.batch // processes for s in sources.labelled]
+        self.blank = np.empty((0, 1, size, size, 3), np.uint8)  # of a process without images
+        passes = [len(s.paths) // config.batch for s in sources.labelled]
         self.steps_per_epoch = max(1, *passes)
         self.photos: Sequence[Path] = sources.photos
         sr = sources.sr
@@ -124,23 +138,32 @@ class CropBatches:
 
     def stream(self, steps: range, workers: int) -> Generator[Batch, None, None]:
         """The batches of some steps, counted from 1, made in threads about a step ahead."""
-        work = len(self._jobs(1)[1])
-        jobs = (job for step in steps for job in self._jobs(step)[1])
+        mine = slice(self.process, None, self.processes)
+        work = len(self._jobs(1)[1][mine])
+        jobs = (job for step in steps for job in self._jobs(step)[1][mine])
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             made = map_ahead(pool, self.made, jobs, depth=max(work, workers))
             for step in steps:
                 rows, planned = self._jobs(step)
-                parts = list(islice(made, work))
-                cut = [part for job, part in zip(planned, parts, strict=True) if not job.ladder]
-                ladders = [part for job, part in zip(planned, parts, strict=True) if job.ladder]
-                files = tuple(path for job in planned for path in job.files)
-                nothing = np.empty((0, 1, *parts[0].shape[2:]), parts[0].dtype)
+                parts = list(zip(planned[mine], islice(made, work), strict=True))
+                ladders = [part for job, part in parts if job.ladder]
                 yield Batch(
-                    np.concatenate(cut or [nothing]),
-                    np.stack(ladders) if ladders else nothing,
-                    files,
+                    np.concatenate([part for job, part in parts if not job.ladder] or [self.blank]),
+                    np.stack(ladders) if ladders else self.blank,
+                    tuple(path for job in planned for path in job.files),
                     rows,
+                    self._shares(planned),
                 )
+
+    def _shares(self, jobs: Sequence[Job]) -> tuple[np.ndarray, ...]:
+        """Every so many-th job is of one process."""
+        ends = list(accumulate(job.size for job in jobs))
+        places = [np.arange(end - job.size, end) for job, end in zip(jobs, ends, strict=True)]
+        none = np.arange(0)
+        return tuple(
+            np.concatenate([none, *places[process :: self.processes]])
+            for process in range(self.processes)
+        )
 
     def _jobs(self, step: int) -> tuple[tuple[np.ndarray, ...], list[Job]]:
         """Rows of each labelled set, and what has to be made: the cuts first, then the ladders."""
@@ -164,7 +187,8 @@ class CropBatches:
             for on_sr, (pool, number) in enumerate(pools)
             for row in (self._drawn(part + on_sr, len(pool), number, step) if number else ())
         ]
-        seeds = ([self.seed, 1, step, self.process, place] for place in count())
+        # The 0 does nothing, but without it there would be other crops than in earlier versions.
+        seeds = ([self.seed, 1, step, 0, place] for place in count())
         jobs = [Job(files, next(seeds)) for files in groups]
         jobs += [Job([path], next(seeds), True, bool(on_sr)) for path, on_sr in orders]
         return rows, jobs
@@ -172,9 +196,9 @@ class CropBatches:
     def _drawn(self, part: int, available: int, batch: int, step: int) -> np.ndarray:
         """What the step takes of a set: a piece of the present pass's random order."""
         turns = max(1, available // batch)
-        turn = (step - 1) * self.processes + self.process
-        order = np.random.default_rng([self.seed, 0, part, turn // turns]).permutation(available)
-        return order[turn % turns * batch :][:batch]
+        passed, turn = divmod(step - 1, turns)
+        order = np.random.default_rng([self.seed, 0, part, passed]).permutation(available)
+        return order[turn * batch :][:batch]
 
     def made(self, job: Job) -> np.ndarray:
         """The crops (files, K, S, S, 3) of a job, or its ladder (V, S, S, 3)."""

@@ -1,4 +1,4 @@
-"""The steps of stage 1: crops to scores, losses, validation, and what a checkpoint holds.
+"""The steps of stage 1: losses, validation, and what a checkpoint holds.
 
 The paper's "cosine annealing with a period of 5 epochs" is read as: the learning rate falls from
 `lr` to zero along half a cosine, step by step, and starts over after `period` epochs.
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from ...crops import CropPolicy
 from ...errors import SriqaError
@@ -24,62 +23,26 @@ from ...models import QualityModel
 from ...models.lite import LiteQualityModel
 from ...scoring import score_all
 from ..config import LabelsConfig
+from ..data.distortions import VERSIONS
 from ..features.extract import as_crops
 from ..statistics import image_pairs_right, srcc
 from .code_batches import CodeBatches
 from .crop_batches import Batch, CropBatches, Sources
+from .crop_scorers import CodeScorer, CropScorer
 from .losses import certain_losses, group_loss, labelled_loss, levels_of
 from .rating_scale import fit_rating_scale
 from .run_folder import RunFolder
+from .team import agreed
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 POLICY = CropPolicy()  # of the test crops, and the size of the random ones
-_CHECKPOINTED = 16  # crops whose activations are there at once
 
 
 def learning_rate(step: int, period: int, highest: float) -> float:
     """Learning rate of a step, counted from 1, on half cosines of `period` steps."""
     return highest * (1 + math.cos(math.pi * ((step - 1) % period) / period)) / 2
-
-
-class CropScorer(nn.Module):
-    """Scores of images from their crops, as in scoring, with gradients.
-
-    ``scorer(crops, counts)``: all crops (M, 3, S, S) in [0, 1], and how many of them belong to each
-    of P images -> (P,), float32. Only `encode` runs in bf16; its codes are averaged and read in
-    float32, so that scores of similar images do not tie.
-    """
-
-    def __init__(self, model: QualityModel, config: LabelsConfig) -> None:
-        super().__init__()
-        self.model = model
-        self.encode = torch.compile(model.encode) if config.compile else model.encode
-        self.bf16, self.checkpointing = config.precision == "bf16", config.checkpointing
-
-    def forward(self, crops: Tensor, counts: Sequence[int]) -> Tensor:
-        with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.bf16):
-            if self.checkpointing:
-                parts = crops.split(_CHECKPOINTED)
-                made = [checkpoint(self.encode, part, use_reentrant=False) for part in parts]
-                codes = torch.cat(made)
-            else:
-                codes = self.encode(crops)
-        means = torch.stack([part.mean(0) for part in codes.float().split(list(counts))])
-        return self.model.read(means)[0]
-
-
-class CodeScorer(nn.Module):
-    """Scores of images from codes of their crops: ``scorer(codes (M, C), counts) -> (P,)``."""
-
-    def __init__(self, model: QualityModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, codes: Tensor, counts: Sequence[int]) -> Tensor:
-        means = torch.stack([part.mean(0) for part in codes.split(list(counts))])
-        return self.model.read(means)[0]
 
 
 def learning_parts(
@@ -166,13 +129,14 @@ class LabelTraining:
         """One step of the optimizer; returns the losses by set."""
         config, batches = self.config, self.batches
         # Dropout is seeded anew, so no state of torch's generators has to be kept.
-        words = np.random.SeedSequence([batches.seed, 2, number, batches.process])
+        # It is the same in all processes, which read all scores alike.
+        words = np.random.SeedSequence([batches.seed, 2, number])
         torch.manual_seed(int(words.generate_state(1)[0]))
         share = learning_rate(number, config.period * batches.steps_per_epoch, 1.0)
         for group, (highest, _) in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = share * highest
         self.optimizer.zero_grad()
-        names, losses = self._losses(self._scored(batch.images, batch.ladders), batch)
+        names, losses = self._losses(self._scored(batch), batch)
         total = torch.stack(losses).sum()
         total.backward()
         # A limit of infinity clips nothing.
@@ -194,17 +158,21 @@ class LabelTraining:
                 kept.data.lerp_(new.data, 1 - decay)
         return dict(zip(names, values, strict=True)) | {"lr": share * config.lr}
 
-    def _scored(self, images: np.ndarray, ladders: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Scores (P,) of images from their K crops, and (L, V) of the versions in ladders."""
-        number, crops = images.shape[:2]
-        versions = ladders.shape[0] * ladders.shape[1]
+    def _scored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores (P,) of all images from their K crops, and (L, V) of all versions in ladders."""
+        own = (batch.images, batch.ladders)
         # One pass of the network: a launcher ties the gradients of each pass together.
-        flat = np.concatenate([x.reshape(-1, *x.shape[2:]) for x in (images, ladders)])
+        flat = np.concatenate([x.reshape(-1, *x.shape[2:]) for x in own])
         given = (
             torch.from_numpy(flat).to(self.device) if self.cached else as_crops(flat, self.device)
         )
-        scores = self.network(given, [crops] * number + [1] * versions)
-        return scores[:number], scores[number:].view(ladders.shape[:2])
+        (number, crops), (ladders, versions) = (x.shape[:2] for x in own)
+        counts = [crops] * number + [1] * (ladders * versions)
+        scores = self.network(given, counts, batch.shares)
+        images = sum(map(len, batch.rows)) + sum(
+            len(sr.methods) * size * number for sr, size, number in self.batches.groups
+        )
+        return scores[:images], scores[images:].view(-1, VERSIONS)
 
     def _losses(
         self, scored: tuple[Tensor, Tensor], batch: Batch
@@ -264,7 +232,7 @@ class LabelTraining:
                 return metric.read(self.cached.tested(paths).to(self.device)).cpu().numpy()
         scores = np.zeros(len(paths))
         mine = slice(self.batches.process, None, self.batches.processes)
-        scores[mine] = score_all(metric, paths[mine])
+        scores[mine] = agreed(self.team, lambda: score_all(metric, paths[mine]))
         if self.team:
             parts: list[Any] = [None] * self.batches.processes
             torch.distributed.all_gather_object(parts, scores)
@@ -281,7 +249,6 @@ class LabelTraining:
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
             "best_state": self.best_state,
-            "processes": self.batches.processes,
         }
         if self.average is not None:
             state["average"] = self.average.state_dict()
@@ -289,17 +256,12 @@ class LabelTraining:
 
     def resume(self, folder: RunFolder | None) -> int | None:
         """Take up the last checkpoint and return its step, None where there is none."""
-        shared = [folder.resume(self.stage) if folder else None]
+        shared = [agreed(self.team, lambda: folder.resume(self.stage) if folder else None)]
         if self.team:
             torch.distributed.broadcast_object_list(shared)
         if shared[0] is None:
             return None
         step, state = shared[0]
-        if state["processes"] != self.batches.processes:
-            raise SriqaError(
-                f"{self.stage}: the number of processes was {state['processes']} and is now "
-                f"{self.batches.processes}; go on with as many, or give the run a new folder"
-            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,14 +18,13 @@ from ...models import QualityModel
 from ...names import counted
 from ..config import LabelsConfig
 from ..data.mos_sets import require_images
+from ..features.processes import first_process
 from ..features.store import FeatureStore
-from .code_batches import CodeBatches
+from .code_batches import CodeBatches, cached_files
 from .crop_batches import CropBatches, Sources
 from .label_steps import POLICY, LabelTraining
 from .run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from .team import agreed, find_team
 
 _SAVE_EVERY = 200  # steps
 
@@ -47,8 +45,8 @@ def train_on_labels(
     All pairs of a set's images in a step are compared, never images of two sets. A training that
     was stopped goes on from its last checkpoint, and ends as it would have without the stop.
 
-    Started by `accelerate launch`, every process has batches of its own, compares pairs within
-    them, and steps by the mean of all gradients.
+    Started by `accelerate launch`, the processes share the images of each step, whose losses and
+    gradients are those of a single process; a stopped training goes on with any number of them.
 
     Parameters
     ----------
@@ -82,11 +80,14 @@ def train_on_labels(
     _check(sources, validation, config)
     for labelled in (*sources.labelled, *validation.labelled):
         require_images(labelled.name, labelled.paths)
-    team = _accelerator(device)
+    team = find_team(device)
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
     if store is not None:
-        batches: CropBatches = CodeBatches(sources, config, seed, store)
+        for part in (sources, validation) if team else ():
+            files = cached_files(part, config)
+            agreed(team, lambda files=files: store.fill(files, process, processes))  # type: ignore[misc]
+        batches: CropBatches = CodeBatches(sources, config, seed, store, process, processes)
     else:
         batches = CropBatches(sources, config, seed, POLICY.size, process, processes)
     steps = config.epochs * batches.steps_per_epoch
@@ -102,8 +103,8 @@ def train_on_labels(
         workers = 1 if device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes)
         with closing(batches.stream(following, workers)) as stream:
             shown = tracked(following, stage, hidden=not first_process())
-            for step, batch in zip(shown, stream, strict=True):
-                losses = training.step(step, batch)
+            for step in shown:
+                losses = training.step(step, agreed(team, lambda: next(stream)))
                 if step % batches.steps_per_epoch == 0:
                     training.keep(folder, step, losses | training.validate(validation))
                 elif step % _SAVE_EVERY == 0:
@@ -112,60 +113,6 @@ def train_on_labels(
                     folder.log(stage, step, losses)
     training.model.load_state_dict(training.best_state)
     training.model.eval().requires_grad_(False)
-
-
-def first_process() -> bool:
-    """Whether this process writes the files: the only one, or the first that a launcher started."""
-    return _launched()[0] == 0
-
-
-def _launched() -> tuple[int, int]:
-    """Which of how many processes this is, as a launcher says in the environment."""
-    given = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
-    if not any(given.values()):
-        return 0, 1
-    try:
-        rank, processes = (int(value or "") for value in given.values())
-        if not 0 <= rank < processes:
-            raise ValueError
-    except ValueError:
-        told = ", ".join(
-            f"{name}={value}" if value else f"no {name}" for name, value in given.items()
-        )
-        raise SriqaError(
-            f"the environment has {told}, as no launcher sets them; unset both, or start it with "
-            "accelerate launch"
-        ) from None
-    return rank, processes
-
-
-def _accelerator(device: torch.device) -> Accelerator | None:
-    """What ties this process to the others that a launcher started; None if it is the only one."""
-    processes = _launched()[1]
-    if processes == 1:
-        return None
-    try:
-        from accelerate import Accelerator
-    except ModuleNotFoundError:
-        raise SriqaError(
-            f"started as one of {processes} processes, which needs accelerate; "
-            "pip install 'sriqa-metric[distributed]', or start it without a launcher"
-        ) from None
-    try:
-        team = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
-        found = team.num_processes
-    except (KeyError, RuntimeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SriqaError(
-            f"started as one of {processes} processes, which do not find each other ({reason}); "
-            "start it with accelerate launch, or without a launcher"
-        ) from None
-    if found != processes:
-        raise SriqaError(
-            f"WORLD_SIZE is {processes}, but accelerate sees {found} processes; start it with "
-            "accelerate launch, or without a launcher"
-        )
-    return team
 
 
 def _check(sources: Sources, validation: Sources, config: LabelsConfig) -> None:

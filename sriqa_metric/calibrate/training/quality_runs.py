@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +23,15 @@ from ...weights.load import load_source, read_weights
 from ..config import RunConfig
 from ..data.splits import Data, read_data, record
 from ..features.extract import image_codes
+from ..features.processes import first_process
 from ..features.store import FeatureStore
 from .crop_batches import Sources
 from .inputs import run_inputs
-from .label_training import first_process, train_on_labels
+from .label_training import train_on_labels
 from .pretrained import imagenet_encoder, openai_clip
 from .report import write_run_report
 from .run_folder import RunFolder
+from .team import agreed, find_team
 from .validation import HeldOut, label_figures
 
 _STANDARDISED_ON = 2000  # images
@@ -53,22 +55,28 @@ def train_quality_model(
     SriqaError
         For settings, data or a folder that cannot be used, and for a loss that is not finite.
     """
-    data = read_data(config)
-    if not data.labelled:
-        raise SriqaError("data.labelled is not set; add --set 'data.labelled=[\"KIND=DIR\"]'")
-    if config.labels.draws and not first_process():
-        raise SriqaError("labels.draws trains on cached codes in one process, without a launcher")
-    # Of several processes that a launcher started, the first writes the files.
-    first = first_process()
-    own = RunFolder(output, config.to_dict(), run_inputs(config, data)) if first else nullcontext()
-    with own as folder:
-        model = initial_model(config, data, device)
+    team = find_team(device)
+    device = team.device if team else device
+    data = agreed(team, lambda: _labelled_data(config))
+
+    def opened() -> RunFolder | nullcontext[None]:
+        # Of several processes that a launcher started, the first writes the files.
+        if not first_process():
+            return nullcontext()
+        return RunFolder(output, config.to_dict(), run_inputs(config, data))
+
+    with agreed(team, opened) as folder:
+        model = agreed(team, lambda: initial_model(config, data, device))
         cast(nn.Module, model).requires_grad_(False).to(device)
         store = None
         if config.labels.draws:
             # Codes belong to a weights file. What is trained is a network of its own.
             start = output / "initial.safetensors"
-            save_weights(start, _metric(config, model), {"training_data": {}})
+            described: dict[str, Any] = {"training_data": {}}
+            agreed(
+                team,
+                lambda: save_weights(start, _metric(config, model), described) if folder else None,
+            )
             model = load_source(str(start), device).quality_model
             place = Path(config.data.features or output / "features")
             encoder = load_source(str(start), device)
@@ -98,6 +106,13 @@ def train_quality_model(
         figures = {"quality model": held.figures(metric) | label_figures(metric, data, codes_of)}
         write_run_report(folder, config, data, "no base", figures, held.notes)
     return figures
+
+
+def _labelled_data(config: RunConfig) -> Data:
+    data = read_data(config)
+    if not data.labelled:
+        raise SriqaError("data.labelled is not set; add --set 'data.labelled=[\"KIND=DIR\"]'")
+    return data
 
 
 def initial_model(config: RunConfig, data: Data, device: torch.device) -> QualityModel:

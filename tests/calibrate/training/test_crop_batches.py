@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sriqa_metric.calibrate.data.distortions import VERSIONS
 from sriqa_metric.calibrate.data.sr_results import pixels
 from sriqa_metric.calibrate.training import crop_batches
 from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources, random_crops
@@ -43,12 +44,25 @@ def test_a_set_smaller_than_a_batch_is_there_as_a_whole(sets):
     assert sorted(two) == list(range(6))
 
 
-def test_processes_share_a_pass(sets):
-    both = [CropBatches(Sources(tuple(sets)), SMALL, 0, 224, process, 2) for process in (0, 1)]
-    assert [batches.steps_per_epoch for batches in both] == [1, 1]
-    assert not set(drawn(both[0], 1)[0]) & set(drawn(both[1], 1)[0])
-    crops = [batch_of(batches).images for batches in both]
-    assert (crops[0] != crops[1]).any()
+@pytest.mark.parametrize("processes", [2, 3, 4, 20])
+def test_processes_share_the_batch_of_one(sets, sr, processes):
+    config = replace(SMALL, contents=2, photo_ladders=2, sr_ladders=1)
+    sources = Sources(tuple(sets), sr, tuple(sets[0].paths))
+    alone = batch_of(CropBatches(sources, config, 3, 224), 2)
+    whole = [*alone.images, *alone.ladders.reshape(-1, 224, 224, 3)]
+    assert [share.tolist() for share in alone.shares] == [list(range(4 + 4 + 2 * 3 + 3 * VERSIONS))]
+    places = []
+    for process in range(processes):
+        batches = CropBatches(sources, config, 3, 224, process, processes)
+        assert batches.steps_per_epoch == 2
+        part = batch_of(batches, 2)
+        assert part.files == alone.files
+        assert all((a == b).all() for a, b in zip(part.rows, alone.rows, strict=True))
+        own = [*part.images, *part.ladders.reshape(-1, 224, 224, 3)]
+        for place, crops in zip(part.shares[process], own, strict=True):
+            assert (crops == whole[place]).all()
+        places += part.shares[process].tolist()
+    assert sorted(places) == list(range(len(whole)))
 
 
 def test_a_batch_depends_on_seed_and_step_alone(sets, sr):

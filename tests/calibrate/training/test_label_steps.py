@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.data.distortions import VERSIONS
-from sriqa_metric.calibrate.training import label_steps
+from sriqa_metric.calibrate.training import crop_scorers
 from sriqa_metric.calibrate.training.crop_batches import Sources
-from sriqa_metric.calibrate.training.label_steps import CropScorer, learning_rate
+from sriqa_metric.calibrate.training.crop_scorers import CropScorer
+from sriqa_metric.calibrate.training.label_steps import learning_rate
 from sriqa_metric.calibrate.training.label_training import train_on_labels
 from sriqa_metric.calibrate.training.losses import fidelity, preference
 from sriqa_metric.crops import CropPolicy, read_crops
@@ -21,6 +22,7 @@ from sriqa_metric.metric import CalibratedMetric
 from tests.calibrate.planted import SMALL, planted, tiny, training_of
 
 CPU = torch.device("cpu")
+ALONE = (np.arange(0),)  # the shares of a single process are not asked for
 
 
 def test_learning_rate_falls_along_half_a_cosine_and_starts_over():
@@ -43,14 +45,14 @@ def test_scores_in_training_are_those_of_the_metric(validation):
     metric = CalibratedMetric("tiny", model, None, CropPolicy())
     path = validation.labelled[0].paths[0]
     crops = read_crops(read_image(path), metric.policy)
-    scores = CropScorer(model, SMALL)(crops, [len(crops)])
+    scores = CropScorer(model, SMALL)(crops, [len(crops)], ALONE)
     assert scores.item() == pytest.approx(metric.score(path), abs=1e-6)
 
 
 def scored(training, crops):
     """Scores (P,) of the crops (P, K, S, S, 3) of P images."""
     flat = torch.from_numpy(crops.reshape(-1, *crops.shape[2:])).permute(0, 3, 1, 2) / 255
-    return training.network(flat, [crops.shape[1]] * len(crops))
+    return training.network(flat, [crops.shape[1]] * len(crops), ALONE)
 
 
 def test_losses_are_means_over_the_pairs_within_each_set_and_among_methods(sets, sr):
@@ -146,7 +148,7 @@ def test_equal_labels_ask_for_equal_scores(tmp_path):
 
 
 def test_checkpointing_changes_no_gradient(sets, monkeypatch):
-    monkeypatch.setattr(label_steps, "_CHECKPOINTED", 5)
+    monkeypatch.setattr(crop_scorers, "_CHECKPOINTED", 5)
     gradients, passes = [], []
     for checkpointing in (False, True):
         config = replace(SMALL, checkpointing=checkpointing)

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from sriqa_metric.calibrate.config import LabelsConfig
+from sriqa_metric.calibrate.features.processes import first_process
 from sriqa_metric.calibrate.statistics import srcc
 from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import LabelTraining
-from sriqa_metric.calibrate.training.label_training import first_process, train_on_labels
+from sriqa_metric.calibrate.training.label_training import train_on_labels
 from sriqa_metric.calibrate.training.losses import group_loss
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import SriqaError
@@ -263,18 +264,3 @@ def test_one_of_several_processes_needs_accelerate(sets, validation, folder, mon
     assert first_process()
     monkeypatch.setenv("RANK", "1")
     assert not first_process()
-
-
-@answers(
-    RUNS,
-    "a run of one process, gone on with by two",
-    "error: go on with as many",
-)
-def test_a_run_does_not_go_on_with_another_number_of_processes(sets, validation, folder):
-    train_on_labels(
-        tiny(), Sources(tuple(sets)), validation, replace(SMALL, epochs=1), 0, folder, CPU
-    )
-    batches = CropBatches(Sources(tuple(sets)), SMALL, 0, 224, processes=2)
-    training = LabelTraining(tiny(), batches, SMALL, CPU, None, "labels")
-    with pytest.raises(SriqaError, match="number of processes was 1 and is now 2"):
-        training.resume(folder)

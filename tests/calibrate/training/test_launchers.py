@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from sriqa_metric.calibrate.features.processes import first_process
 from sriqa_metric.calibrate.training.crop_batches import Sources
-from sriqa_metric.calibrate.training.label_training import first_process, train_on_labels
+from sriqa_metric.calibrate.training.label_training import train_on_labels
 from sriqa_metric.errors import SriqaError
 from tests.calibrate.planted import SMALL, tiny
 
