@@ -98,6 +98,16 @@ def code_stream(
         yield code
 
 
+def score_crops(
+    metric: Scorable, images: list[tuple[str, Tensor | SriqaError]]
+) -> list[float | SriqaError]:
+    """Scores of images whose crops (K, 3, size, size) are there, by name; errors stay errors."""
+    coded = _encoded(metric, images, metric.crops_per_pass)
+    return [
+        code if isinstance(code, SriqaError) else _score(metric, name, code) for name, code in coded
+    ]
+
+
 _Named = tuple[str, Tensor | SriqaError]
 
 
