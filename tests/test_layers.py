@@ -13,6 +13,7 @@ PACKAGE = ROOT / "sriqa_metric"
 LAYERS = (
     ("version", "errors", "names"),
     ("csv_files", "deadline", "files", "memory"),
+    ("image_paths",),
     ("decoding",),
     ("images",),
     ("crops",),
@@ -26,7 +27,7 @@ LAYERS = (
     ("weights",),
     ("scorers",),
     ("sr_folders",),
-    ("basicsr", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "torchmetrics"),
+    ("basicsr", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "scale", "torchmetrics"),
     ("pyiqa_hook",),
     ("cli",),
     ("__main__",),

@@ -165,7 +165,7 @@ def scored(
     decoding: dict[str, Any] = {"num_cpus": 1} if workers.gpus else {"num_cpus": 0}
     if not workers.gpus:
         decoding["compute"] = TaskPoolStrategy(size=beside)
-    device = "cuda" if workers.gpus else "cpu"
+    device, n = "cuda" if workers.gpus else "cpu", workers.number
     try:
         rows = (
             _images(files, ray.put(done), decoding)
@@ -182,7 +182,7 @@ def scored(
                 batch_format="pyarrow",
                 num_cpus=workers.threads,
                 num_gpus=workers.gpus,
-                compute=ActorPoolStrategy(size=workers.number),
+                compute=ActorPoolStrategy(min_size=1, max_size=n, initial_size=n),
             )
         )
         yield from rows.iter_batches(batch_size=None, batch_format="pyarrow")
@@ -198,8 +198,13 @@ def _images(files: list[str], done: Any, decoding: dict[str, Any]) -> ray.data.D
     if single:
         parts.append(_list_of(single, math.ceil(len(single) / _BLOCKS)))
     if shards := [path for path in files if is_shard(path)]:
-        found = {"fn_kwargs": {"done": done}, "batch_size": 1, "batch_format": "pyarrow"}
-        parts.append(_list_of(shards, 1).map_batches(_shard_entries, **found, **decoding))
+        found: dict[str, Any] = {
+            "fn_kwargs": {"done": done},
+            "batch_size": 1,
+            "batch_format": "pyarrow",
+        }
+        read: Any = _shard_entries
+        parts.append(_list_of(shards, 1).map_batches(read, **found, **decoding))
     return parts[0].union(parts[1]) if len(parts) > 1 else parts[0]
 
 

@@ -95,6 +95,8 @@ def files_of(path: str, recursive: bool) -> Iterator[Item]:
             found, problem = [inside], ""
     except OSError as error:
         found, problem = [], f"cannot be listed: {_reason(error)}"
+    except SriqaError as error:
+        found, problem = [], str(error)
     yield from (Item(base + name) for name in found)
     if not found:
         yield Item(path, problem)
@@ -113,7 +115,7 @@ def _matching(file_system: fs.FileSystem, pattern: str) -> list[str]:
     """Files that match part by part; `*` does not go over a `/`, and `**` is none of them."""
     parts = pattern.split("/")
     if "**" in parts:
-        raise SriqaError(f"{pattern}: ** is for files of this machine; give the folder with -r")
+        raise SriqaError("** is for files of this machine; give the folder with -r")
     fixed = next(place for place, part in enumerate(parts) if has_magic(part))
     selector = fs.FileSelector("/".join(parts[:fixed]), recursive=len(parts) > fixed + 1)
     return sorted(

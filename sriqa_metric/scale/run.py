@@ -112,7 +112,7 @@ def score_dataset(
     model = load(metric, weights)
     with Output(place, model.name, model.weights_id) as rows, connected(address):
         done = rows.done()
-        items = _listed(map(os.fspath, given), recursive, done, place)
+        items = _listed([os.fspath(path) for path in given], recursive, done, place)
         files = [item.path for item in items if not item.problem]
         table = scored(model, files, done, Workers.of(workers, threads, gpus), max_pixels)
         total = None if any(map(is_shard, files)) else len(items)
@@ -146,12 +146,15 @@ def _written(
     rows: Output, items: list[Item], tables: Iterable[pa.Table]
 ) -> Generator[str | None, None, None]:
     """Write rows as they come, those of what could not be listed first; their errors."""
-    problems = [(named(item.path), item.problem) for item in items if item.problem]
-    for path, problem in problems:
-        error = f"{path}: {problem}"
-        rows.add(pa.table({"path": [path], "error": [error]}))
-        yield error
-    for table in tables:
-        rows.add(table)
-        yield from table.column("error").to_pylist()
-    rows.flush()
+    try:
+        for item in items:
+            if item.problem:
+                path = named(item.path)
+                error = f"{path}: {item.problem}"
+                rows.add(pa.table({"path": [path], "error": [error]}))
+                yield error
+        for table in tables:
+            rows.add(table)
+            yield from table.column("error").to_pylist()
+    finally:  # also of what is stopped
+        rows.flush()

@@ -101,7 +101,7 @@ def _source(path: str, data: bytes | None) -> Any:
             reason = (error.strerror or str(error)).partition("\n")[0]
             raise SriqaError(f"{path}: cannot be read ({reason})") from None
     file = io.BytesIO(data)
-    file.name = path  # type: ignore[attr-defined]
+    file.name = path
     return file
 
 
