@@ -46,8 +46,7 @@ def store(tmp_path_factory):
         files = fs.S3FileSystem(endpoint_override=endpoint, allow_bucket_creation=True)
         files.create_dir("bucket")
         yield files
-    server.kill()
-    server.wait()
+        server.kill()
 
 
 def test_from_a_bucket_into_a_bucket(store, pictures, tmp_path):
