@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from ..errors import SriqaError
 from ..files import replaced, sweep
-from .places import is_uri, located
+from .places import located
 
 SCHEMA = pa.schema(
     [
@@ -73,7 +73,8 @@ class Output:
     def __init__(self, path: str, metric: str, weights: str) -> None:
         self.path, self._source = path, (metric, weights)
         self._files, self._folder = located(path)
-        self._local = None if is_uri(path) else Path(self._folder)
+        is_local = isinstance(self._files, fs.LocalFileSystem)
+        self._local = Path(self._folder) if is_local else None
         self._run = uuid4().hex[:8]
         self._number = 0
         self._waiting: list[pa.Table] = []

@@ -42,6 +42,8 @@ def located(path: str) -> tuple[fs.FileSystem, str]:
     scheme = _SCHEME.match(path)
     if scheme is None:
         return fs.LocalFileSystem(), os.path.abspath(path)
+    if scheme[0].lower() == "file://":
+        return fs.LocalFileSystem(), path[scheme.end() :].rstrip("/")
     # The bucket alone is parsed: `#` and `?` in the name of a file are no part of a URI's syntax.
     inside = path[scheme.end() :]
     bucket = inside.partition("/")[0]
@@ -73,17 +75,14 @@ def _is_no_text(path: str) -> bool:
 def files_of(path: str, recursive: bool) -> Iterator[Item]:
     """Images and shards that a path, a folder, a pattern or a URI of one of them means, in order.
 
-    Raises
-    ------
-    SriqaError
-        As `located`.
+    What cannot be found or listed is kept, so that its failure is told.
     """
     if not is_uri(path):
         yield from meant(path, recursive, _ENDINGS)
         return
-    file_system, inside = located(path)
     base = path[: path.index("://") + 3]
     try:
+        file_system, inside = located(path)
         kind = file_system.get_file_info(inside).type
         if kind == fs.FileType.Directory:
             found = _below(file_system, inside, recursive)
@@ -96,7 +95,7 @@ def files_of(path: str, recursive: bool) -> Iterator[Item]:
     except OSError as error:
         found, problem = [], f"cannot be listed: {_reason(error)}"
     except SriqaError as error:
-        found, problem = [], str(error)
+        found, problem = [], str(error).removeprefix(f"{path}: ")
     yield from (Item(base + name) for name in found)
     if not found:
         yield Item(path, problem)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("pyarrow")
-
 
 @pytest.fixture(scope="session")
 def cluster():

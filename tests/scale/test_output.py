@@ -1,12 +1,11 @@
 """What an output holds: rows once, of one metric and its weights."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
 
 from sriqa_metric.errors import SriqaError
 from sriqa_metric.scale.output import SCHEMA, Output, among, digests

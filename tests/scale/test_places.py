@@ -4,9 +4,6 @@ import os
 import sys
 
 import pytest
-
-pytest.importorskip("pyarrow")
-
 from pyarrow import fs
 
 from sriqa_metric.errors import SriqaError
@@ -43,7 +40,7 @@ def test_a_file_system_that_is_not_there_is_said():
     with pytest.raises(SriqaError, match=r"^nowhere://x/y: there is no file system for it"):
         located("nowhere://x/y")
     (item,) = files_of("nowhere://x/y", False)
-    assert "there is no file system for it" in item.problem
+    assert item.problem.startswith("there is no file system for it")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
