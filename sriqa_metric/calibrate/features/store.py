@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from ...files import image_digest
 from ...images import read_image
 from ...memory import memory_advice
 from ...metric import CalibratedMetric
+from ...processors import available
 from ...scoring import map_ahead
 from .draws import Draws, batched_codes
 from .shards import Shards
@@ -142,7 +142,7 @@ class FeatureStore:
     def _filled(self, paths: Sequence[Path]) -> tuple[list[str], int]:
         """SHA-256 of every image, and how many of them had to be computed."""
         unique = list(dict.fromkeys(paths))
-        workers = os.cpu_count() or 1
+        workers = available()
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             found = map_ahead(pool, image_digest, unique, depth=2 * workers)
             with closing(tracked(found, "hashing", len(unique))) as digests:
@@ -178,7 +178,7 @@ class FeatureStore:
                 return error
             return _pinned(pixels) if device.type == "cuda" else pixels
 
-        workers = 1 if device.type == "cpu" else os.cpu_count() or 1
+        workers = 1 if device.type == "cpu" else available()
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             ahead = map_ahead(pool, decoded, missing, depth=workers)
             with closing(tracked(ahead, "features", len(missing))) as stream:
