@@ -58,8 +58,8 @@ def score_stream(
     batch_size : int, optional
         Crops that go through the network at once; by default what is fast on the device.
     workers : int, optional
-        Threads that decode; by default one beside a network on the CPU, which they would only
-        slow down, and one for every processor beside CUDA.
+        Threads that decode; by default one for every processor, but four at most beside a network
+        on the CPU, which wants the same processors.
     max_pixels : int
         Larger images are errors, see `to_tensor`.
 
@@ -189,7 +189,7 @@ def _results(
 
 def default_workers(device: torch.device) -> int:
     """Threads that decode for a network on this device."""
-    return 1 if device.type == "cpu" else available()
+    return available() if _has_own_processor(device) else min(4, available())
 
 
 def pinned(image: Tensor) -> Tensor:
