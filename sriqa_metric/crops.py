@@ -207,7 +207,10 @@ def finish_crops(cut: Tensor, policy: CropPolicy) -> Tensor:
 
 def crop_count(cut: Tensor, policy: CropPolicy) -> int:
     """Crops that `finish_crops` gives."""
-    return len(cut) if cut.ndim == 4 else len(image_corners(*cut.shape[-2:], policy))
+    if cut.ndim == 4:
+        return len(cut)
+    height, width = cut.shape[-2:]
+    return len(image_corners(height, width, policy))
 
 
 def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tensor:

@@ -169,13 +169,16 @@ def _results(
         # No arithmetic of torch here: each thread would start a team of its own, and idle teams
         # keep the processor from the network.
         name = name_of(image)
+
+        def crops() -> Tensor:
+            found = cut_crops(to_tensor(image, max_pixels=max_pixels), policy)
+            there = found.device == device or device.type != "cuda"
+            return found if there else pinned(found)
+
         try:
-            crops = tried(name, lambda: cut_crops(to_tensor(image, max_pixels=max_pixels), policy))
+            return name, tried(name, crops)
         except SriqaError as error:
             return name, error
-        if isinstance(crops, Tensor) and crops.device != device and device.type == "cuda":
-            crops = pinned(crops)
-        return name, crops
 
     a_batch = -(-at_once.size // policy.number)  # images, of which small ones have fewer crops
     with (
