@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sriqa_metric"
 # A row imports rows above it and, within one entry, itself; entries of one row never each other.
 LAYERS = (
     ("version", "errors", "names"),
-    ("csv_files", "deadline", "files", "memory"),
+    ("csv_files", "deadline", "files", "memory", "processors"),
     ("image_paths",),
     ("decoding",),
     ("images",),

@@ -1,7 +1,7 @@
 """What workers do: Arrow tables in, Arrow tables out.
 
 Between decoding and the network an image is its crops, as bytes: 1.4 MB for nine of 224×224 pixels
-of an 8-bit image, four times as much where values are no whole numbers.
+of 8 bits, four times as much where they have more; an image that is smaller than a crop is itself.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ..crops import CropPolicy, read_crops
+from ..crops import CropPolicy, cut_crops
 from ..errors import SriqaError
 from ..images import to_tensor
 from ..metric import CalibratedMetric
-from ..scoring import score_crops, tried
+from ..scoring import score_cut, tried
 from .output import among, digests
 from .places import is_uri, located, named
 from .shards import entries
@@ -29,7 +29,8 @@ _CROPS = pa.schema(
     [
         ("path", pa.string()),
         ("crops", pa.large_binary()),
-        ("whole", pa.bool_()),  # values are k/255, kept as k
+        ("shape", pa.list_(pa.int32())),
+        ("type", pa.string()),
         ("error", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
@@ -73,19 +74,18 @@ def decoded(table: pa.Table, policy: CropPolicy, max_pixels: int) -> pa.Table:
 
 def _crops_of(path: str, data: bytes | None, policy: CropPolicy, max_pixels: int) -> dict[str, Any]:
     source = _source(path, data)
-    image = tried(path, lambda: to_tensor(source, max_pixels=max_pixels))
-    if isinstance(image, SriqaError):
-        raise image
-    crops = tried(path, lambda: read_crops(image, policy))
-    if isinstance(crops, SriqaError):
-        raise crops
-    pixels = crops.permute(0, 2, 3, 1)  # as they lie in memory
-    height, width = image.shape[1:]
-    whole = image.dtype == torch.uint8 and min(height, width) >= policy.size
-    if whole:
-        pixels = (pixels * 255).round().to(torch.uint8)
-    kept = pixels.contiguous().numpy().tobytes()
-    return {"crops": kept, "whole": whole, "width": width, "height": height}
+
+    def cut() -> tuple[Tensor, int, int]:
+        image = to_tensor(source, max_pixels=max_pixels)
+        return cut_crops(image, policy), *image.shape[1:]
+
+    found = tried(path, cut)
+    if isinstance(found, SriqaError):
+        raise found
+    crops, height, width = found
+    pixels = crops.movedim(-3, -1).contiguous().numpy()  # as they lie in memory
+    held = {"crops": pixels.tobytes(), "shape": pixels.shape, "type": pixels.dtype.name}
+    return held | {"width": width, "height": height}
 
 
 def _source(path: str, data: bytes | None) -> Any:
@@ -122,7 +122,7 @@ class Scoring:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         items = [(row["path"], self._crops(row)) for row in table.to_pylist()]
-        results = score_crops(self.metric, items)
+        results = score_cut(self.metric, items)
         failed = [str(found) if isinstance(found, SriqaError) else None for found in results]
         scores = [None if isinstance(found, SriqaError) else found for found in results]
         values = {name: table.column(name) for name in ("path", "width", "height")}
@@ -132,8 +132,5 @@ class Scoring:
     def _crops(self, row: dict[str, Any]) -> Tensor | SriqaError:
         if row["error"] is not None:
             return SriqaError(row["error"])
-        size = self.metric.policy.size
-        kind = np.uint8 if row["whole"] else np.float32
-        pixels = np.frombuffer(row["crops"], kind).reshape(-1, size, size, 3)
-        crops = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2)
-        return crops.float() / 255 if row["whole"] else crops
+        pixels = np.frombuffer(row["crops"], row["type"]).reshape(row["shape"])
+        return torch.from_numpy(pixels.copy()).movedim(-1, -3)
