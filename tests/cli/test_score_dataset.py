@@ -12,6 +12,11 @@ def run(*arguments):
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "`--map`, `--format`, `--batch-size` or `--device` with `--ray`",
+    "error that names the option",
+)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -45,6 +50,11 @@ def test_the_extra_is_named(package, monkeypatch, tmp_path):
     assert "pip install 'sriqa-metric[ray]'" in found.stderr
 
 
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "a Ray address where nobody answers",
+    "error of one line, within ten seconds",
+)
 def test_nobody_at_the_address(tmp_path):
     pytest.importorskip("ray")
     found = run("a.png", "--ray", "127.0.0.1:1", "--output", tmp_path / "out")

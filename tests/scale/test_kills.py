@@ -99,6 +99,12 @@ def rows_of(place: Path) -> list[dict]:
     return pq.read_table(place).to_pylist() if list(place.glob("part-*")) else []
 
 
+@pytest.mark.answers("Data sets on Ray", "`kill -9` of a worker", "no image lost or doubled")
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "`kill -9` of the driver, and the same command again",
+    "the rest is scored; no image lost or doubled",
+)
 def test_nothing_is_lost_or_doubled(folder, weights, tmp_path):
     pytest.importorskip("ray")
     place = tmp_path / "scores.parquet"

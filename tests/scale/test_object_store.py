@@ -49,6 +49,9 @@ def store(tmp_path_factory):
         server.kill()
 
 
+@pytest.mark.answers(
+    "Data sets on Ray", "images and output in an object store", "read and written there"
+)
 def test_from_a_bucket_into_a_bucket(store, pictures, tmp_path):
     ray = pytest.importorskip("ray")
     ray.shutdown()  # one that was started before does not know the store

@@ -40,6 +40,9 @@ def test_rows_are_there_for_the_next(tmp_path):
         assert among(digests(["a", "c", "d"]), output.done()).tolist() == [True, True, False]
 
 
+@pytest.mark.answers(
+    "Data sets on Ray", "two drivers with one output on a file system", "error of the second"
+)
 def test_one_process_at_a_time(tmp_path):
     with (
         Output(str(tmp_path), "m", "w"),

@@ -43,6 +43,9 @@ def test_a_file_system_that_is_not_there_is_said():
     assert item.problem.startswith("there is no file system for it")
 
 
+@pytest.mark.answers(
+    "Data sets on Ray", "a name that is no text, in the rows", "its bytes as `\\xNN`"
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 def test_a_name_that_is_no_text_is_written_as_its_bytes():
     assert named(os.fsdecode(b"caf\xe9.png")) == r"caf\xe9.png"

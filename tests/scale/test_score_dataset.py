@@ -48,6 +48,8 @@ def check(rows, expected):
         assert rows[path]["score"] == pytest.approx(value, abs=1e-5)
 
 
+@pytest.mark.answers("Data sets on Ray", "a file twice in a list", "scored once")
+@pytest.mark.answers("Data sets on Ray", "any image", "the score of `sriqa-score`, to 1e-5")
 @pytest.mark.parametrize("kind", ["folder", "pattern", "list", "subfolders"])
 def test_files_are_scored_as_they_are_alone(kind, score, weights, pictures):
     folder = pictures[0].parent
@@ -65,6 +67,12 @@ def test_files_are_scored_as_they_are_alone(kind, score, weights, pictures):
     assert first["weights"] == sriqa.load(weights=weights).weights_id
 
 
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "an image of a Parquet or tar shard",
+    "the score of its file, as `SHARD#ROW` or `SHARD#MEMBER`",
+)
+@pytest.mark.answers("Data sets on Ray", "a run whose output holds all images", "scores none again")
 @pytest.mark.parametrize("column", ["struct", "bytes"])
 def test_shards_are_scored_as_their_files_are(column, score, weights, pictures, tmp_path):
     data = [path.read_bytes() for path in pictures]
@@ -88,6 +96,17 @@ def test_shards_are_scored_as_their_files_are(column, score, weights, pictures, 
     assert score(shard.parent)[0] == DatasetScores(0, 0, 8)
 
 
+@pytest.mark.answers(
+    "Data sets on Ray", "a damaged, missing or oversized file", "a row with its error"
+)
+@pytest.mark.answers(
+    "Data sets on Ray", "a tar file that is cut off", "its whole images, and a row with the error"
+)
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "a Parquet file without a column of image bytes",
+    "a row with the error, which lists the columns",
+)
 def test_what_cannot_be_read_is_a_row_with_its_error(score, pictures, tmp_path):
     folder = pictures[0].parent
     (folder / "cut.png").write_bytes(pictures[0].read_bytes()[:5000])
@@ -117,6 +136,16 @@ def test_what_cannot_be_read_is_a_row_with_its_error(score, pictures, tmp_path):
     assert rows[f"{folder}/cut.tar#whole.png"]["score"]
 
 
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "an output with scores of another metric or other weights",
+    "error: give a new folder's name",
+)
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "more workers than the cluster has room for",
+    "error that says for how many there is",
+)
 def test_other_scores_are_not_mixed_in(score, cluster, pictures, tmp_path):
     score(pictures)
     with pytest.raises(SriqaError, match=r"holds scores of sriqa_lite, weights .*, not of"):
