@@ -21,7 +21,7 @@ from .scoring import score_all
 if TYPE_CHECKING:
     from .models import QualityModel
 
-_MOST_PER_PASS = 480  # elsewhere than on the CPU: more take longer to gather than they save
+_MOST_PER_PASS = 480  # elsewhere than on the CPU; taken for enough, not measured
 
 # How far outside [0, 1] a value is taken for rounding: the step of float16 above 1 is 0.00098. Half
 # a step of 8-bit values, 0.002, would be a mistake in scaling.
