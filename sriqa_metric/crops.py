@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from math import floor
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -171,6 +172,45 @@ def read_crops(image: Tensor, policy: CropPolicy) -> Tensor:
     """
     height, width = image.shape[-2:]
     return read_windows(image, image_corners(height, width, policy), policy.size)
+
+
+def cut_crops(image: Tensor, policy: CropPolicy) -> Tensor:
+    """The part of `read_crops` that is no arithmetic; `finish_crops` is the other.
+
+    The image may go afterwards. NumPy copies the crops: torch would start a team of threads for
+    each thread that calls this.
+
+    Parameters
+    ----------
+    image : Tensor, (3, H, W)
+        uint8, or float in [0, 1].
+
+    Returns
+    -------
+    Tensor, (K, 3, size, size), of the dtype of the image
+        The image itself, (3, H, W), where it is small, so that crops are of its enlargement, or
+        lies on another device.
+    """
+    height, width, size = *image.shape[-2:], policy.size
+    if min(height, width) < size or image.device.type != "cpu":
+        return image
+    pixels = image.detach().permute(1, 2, 0).numpy()
+    where = image_corners(height, width, policy)
+    windows = np.stack([pixels[top : top + size, left : left + size] for top, left in where])
+    return torch.from_numpy(windows).permute(0, 3, 1, 2)
+
+
+def finish_crops(cut: Tensor, policy: CropPolicy) -> Tensor:
+    """What `read_crops` gives, of what `cut_crops` gives."""
+    return as_float(cut) if cut.ndim == 4 else read_crops(cut, policy)
+
+
+def crop_count(cut: Tensor, policy: CropPolicy) -> int:
+    """Crops that `finish_crops` gives."""
+    if cut.ndim == 4:
+        return len(cut)
+    height, width = cut.shape[-2:]
+    return len(image_corners(height, width, policy))
 
 
 def read_windows(image: Tensor, where: list[tuple[int, int]], size: int) -> Tensor:

@@ -15,10 +15,10 @@ from .errors import SriqaError
 from .names import visible
 
 # Of files that count as images where a folder is searched.
-EXTENSIONS = {
+EXTENSIONS = frozenset({
     ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif",
     ".tiff", ".webp",
-}  # fmt: skip
+})  # fmt: skip
 
 
 def sha256_of(path: Path) -> str:

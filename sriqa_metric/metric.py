@@ -13,12 +13,15 @@ from .crops import CropPolicy, image_corners, read_windows
 from .crops_of_any_size import crops_of_any_size
 from .errors import SriqaError
 from .images import MAX_PIXELS, ImageLike, is_image
+from .memory import crops_that_fit, cuda_bytes, cuda_free, is_out_of_memory
 from .models.rectifier import Rectifier
 from .quality_map import QualityMap, quality_map
 from .scoring import score_all
 
 if TYPE_CHECKING:
     from .models import QualityModel
+
+_MOST_PER_PASS = 480  # elsewhere than on the CPU; taken for enough, not measured
 
 # How far outside [0, 1] a value is taken for rounding: the step of float16 above 1 is 0.00098. Half
 # a step of 8-bit values, 0.002, would be a mistake in scaling.
@@ -79,6 +82,7 @@ class CalibratedMetric(nn.Module):
         self.rectifier = rectifier
         self.policy = policy
         self.weights_id = weights_id
+        self._fitting: dict[tuple[torch.device, int], int] = {}
         self.requires_grad_(False)
         self.train(False)
 
@@ -97,8 +101,35 @@ class CalibratedMetric(nn.Module):
 
     @property
     def crops_per_pass(self) -> int:
-        """Crops that go through the network at once, fastest on the present device."""
-        return self.quality_model.crops_per_pass if self.device.type == "cpu" else 240
+        """Crops that go through the network at once, fastest on the present device.
+
+        On CUDA, what fits into its memory when this is first asked.
+        """
+        device = self.device
+        if device.type == "cpu":
+            return self.quality_model.crops_per_pass
+        if device.type != "cuda" or torch.compiler.is_compiling():
+            return _MOST_PER_PASS
+        place = (device, self.policy.size)
+        if place not in self._fitting:  # kept: the same call then gives the same bits
+            self._fitting[place] = self._crops_that_fit(device)
+        return self._fitting[place]
+
+    @torch.inference_mode()
+    def _crops_that_fit(self, device: torch.device) -> int:
+        few, size = 8, self.policy.size
+
+        def trial() -> None:
+            self.encode(torch.zeros(few, 3, size, size, device=device), few)
+
+        try:
+            trial()  # what the first pass alone takes, as for handles of libraries, is no crop's
+            needed = cuda_bytes(trial, device) // few
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return 1
+        return crops_that_fit(_MOST_PER_PASS, needed, cuda_free(device))
 
     def encode(self, crops: Tensor, at_once: int | None = None) -> Tensor:
         """Crops (M, 3, size, size) -> codes (M, C), by default as many at once as are fast."""

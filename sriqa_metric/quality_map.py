@@ -17,6 +17,7 @@ import torch
 from .crops import enlarged_size, grid_count, grid_start, read_windows
 from .errors import SriqaError
 from .images import MAX_PIXELS, ImageLike, KeptImage, to_tensor
+from .memory import PassSize
 from .scoring import Scorable, not_finite, score_all, tried
 
 # More than an image of 200 megapixels has on the default grid, unless it is long and thin.
@@ -145,6 +146,7 @@ def quality_map(
     kept = KeptImage(image)
     name, pixels = kept.name, to_tensor(kept, max_pixels=max_pixels)
     policy, size = metric.policy, batch_size or metric.crops_per_pass
+    at_once = PassSize(size)
     height, width = pixels.shape[-2:]
     tall, wide = enlarged_size(height, width, policy.size)
     down, across = grid_count(tall, policy), grid_count(wide, policy)
@@ -157,14 +159,16 @@ def quality_map(
     lefts = [grid_start(column, wide, policy) for column in range(across)]
     where = [(top, left) for top in tops for left in lefts]
 
-    def scored(start: int) -> np.ndarray:
-        with torch.inference_mode():
-            crops = read_windows(pixels, where[start : start + size], policy.size)
-            return metric.read(metric.encode(crops.to(metric.device), size)).cpu().numpy()
+    @torch.inference_mode()
+    def scored(chosen: list[tuple[int, int]], fitting: int) -> np.ndarray:
+        parts = [chosen[first : first + fitting] for first in range(0, len(chosen), fitting)]
+        crops = (read_windows(pixels, part, policy.size).to(metric.device) for part in parts)
+        return torch.cat([metric.read(metric.encode(x, fitting)).cpu() for x in crops]).numpy()
 
     scores = np.empty(len(where), np.float32)
     for start in track(range(0, len(where), size)):
-        found = tried(name, partial(scored, start))
+        chosen = where[start : start + size]
+        found = tried(name, partial(at_once.run, partial(scored, chosen), len(chosen)))
         if isinstance(found, SriqaError):
             raise found
         scores[start : start + size] = found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from math import isfinite
 from typing import Any, Protocol, TypeVar
@@ -13,10 +13,11 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from .crops import CropPolicy, read_crops
+from .crops import CropPolicy, crop_count, cut_crops, finish_crops
 from .errors import SriqaError
 from .images import MAX_PIXELS, ImageLike, name_of, to_tensor
-from .memory import is_out_of_memory
+from .memory import PassSize, is_out_of_memory
+from .processors import available
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -57,8 +58,8 @@ def score_stream(
     batch_size : int, optional
         Crops that go through the network at once; by default what is fast on the device.
     workers : int, optional
-        Threads that decode; by default one beside a network on the CPU, which they would only
-        slow down, and one for every processor beside CUDA.
+        Threads that decode; by default one for every processor, but four at most beside a network
+        on the CPU, which wants the same processors.
     max_pixels : int
         Larger images are errors, see `to_tensor`.
 
@@ -68,14 +69,24 @@ def score_stream(
         For every image, in the order given: its score, a finite number, or why it has none. An
         image that memory does not suffice for is such an error, too.
     """
-    for name, code in _named_codes(metric, images, metric.policy, batch_size, workers, max_pixels):
-        yield code if isinstance(code, SriqaError) else _score(metric, name, code)
+    network = _Network(metric, metric.policy, metric.read, batch_size)
+    for name, score in _results(network, images, workers, max_pixels):
+        yield _finite(name, score)
 
 
-def _score(metric: Scorable, name: str, code: Tensor) -> float | SriqaError:
-    with torch.inference_mode():
-        score = metric.read(code.unsqueeze(0)).item()
-    return score if isfinite(score) else not_finite(name, score)
+def score_cut(
+    metric: Scorable, images: list[tuple[str, Tensor | SriqaError]]
+) -> list[float | SriqaError]:
+    """Scores of images as `cut_crops` leaves them, by name; what is an error stays one."""
+    network = _Network(metric, metric.policy, metric.read, None)
+    return [_finite(name, score) for name, score in network.results(images)]
+
+
+def _finite(name: str, score: Tensor | SriqaError) -> float | SriqaError:
+    if isinstance(score, SriqaError):
+        return score
+    value = score.item()
+    return value if isfinite(value) else not_finite(name, value)
 
 
 def not_finite(name: str, score: float) -> SriqaError:
@@ -90,70 +101,155 @@ def code_stream(
     batch_size: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Tensor | SriqaError]:
-    """Codes (C,) of images averaged over their crops, in the order given.
+    """Codes (C,) of images averaged over their crops, in the order given, on the CPU.
 
     Crops of several images go through the network together, as many as fill a pass.
     """
-    for _, code in _named_codes(metric, images, policy, batch_size, workers, MAX_PIXELS):
+    network = _Network(metric, policy, lambda codes: codes, batch_size)
+    for _, code in _results(network, images, workers, MAX_PIXELS):
         yield code
 
 
 _Named = tuple[str, Tensor | SriqaError]
 
 
-def _named_codes(
-    metric: Scorable,
-    images: Iterable[ImageLike],
-    policy: CropPolicy,
-    batch_size: int | None,
-    workers: int | None,
-    max_pixels: int,
-) -> Iterator[_Named]:
-    size = batch_size or metric.crops_per_pass
-    workers = workers or (1 if metric.device.type == "cpu" else os.cpu_count() or 1)
+class _Network:
+    """What becomes of the crops of several images at once.
 
-    def decoded(image: ImageLike) -> _Named:
+    Parameters
+    ----------
+    metric : Scorable
+    policy : CropPolicy
+    read : callable
+        Codes of images (N, C) -> the results (N, ...).
+    batch_size : int, optional
+        Crops in a pass; by default what is fast on the device.
+    """
+
+    def __init__(
+        self,
+        metric: Scorable,
+        policy: CropPolicy,
+        read: Callable[[Tensor], Tensor],
+        batch_size: int | None,
+    ) -> None:
+        self.metric, self.policy, self.read = metric, policy, read
+        self.at_once = PassSize(batch_size or metric.crops_per_pass)
+
+    def results(self, items: list[_Named]) -> list[_Named]:
+        """Results in place of the crops of each image."""
+        cut = [item for _, item in items if isinstance(item, Tensor)]
+        crops = sum(crop_count(image, self.policy) for image in cut)
+        if len(items) == 1 and cut:
+            name = items[0][0]
+            found = tried(name, lambda: self.at_once.run(partial(self._read, cut), crops)[0])
+            return [(name, found)]
+        try:
+            read = iter(self._read(cut, self.at_once.size))
+            return [(name, next(read) if isinstance(x, Tensor) else x) for name, x in items]
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self.at_once.halve(min(crops, self.at_once.size))
+        middle = len(items) // 2
+        return [*self.results(items[:middle]), *self.results(items[middle:])]
+
+    @torch.inference_mode()
+    def _read(self, cut: list[Tensor], at_once: int) -> Sequence[Tensor]:
+        if not cut:
+            return []
+        device = self.metric.device
+        crops = [finish_crops(x.to(device, non_blocking=True), self.policy) for x in cut]
+        codes = self.metric.encode(torch.cat(crops), at_once).split([len(x) for x in crops])
+        return self.read(torch.stack([of_one.mean(0) for of_one in codes])).cpu().unbind()
+
+
+def _results(
+    network: _Network, images: Iterable[ImageLike], workers: int | None, max_pixels: int
+) -> Iterator[_Named]:
+    """Names of images and what the network makes of them, or errors.
+
+    Three things go on at once: threads decode the images of the next batch and cut out their
+    crops, this thread gathers them, and a network that is not on the CPU has a thread of its own.
+    An image is held whole while a thread decodes it; only its crops wait for the network.
+    """
+    device, policy, at_once = network.metric.device, network.policy, network.at_once
+    workers = workers or default_workers(device)
+
+    def cut(image: ImageLike) -> _Named:
         # No arithmetic of torch here: each thread would start a team of its own, and idle teams
         # keep the processor from the network.
         name = name_of(image)
+
+        def crops() -> Tensor:
+            found = cut_crops(to_tensor(image, max_pixels=max_pixels), policy)
+            there = found.device == device or device.type != "cuda"
+            return found if there else pinned(found)
+
         try:
-            return name, tried(name, lambda: to_tensor(image, max_pixels=max_pixels))
+            return name, tried(name, crops)
         except SriqaError as error:
             return name, error
 
+    a_batch = -(-at_once.size // policy.number)  # images, of which small ones have fewer crops
+    with (
+        closing(in_threads(cut, images, workers, workers + a_batch, "decode")) as items,
+        closing(_batches(items, policy, at_once)) as batches,
+        closing(_beside(network.results, batches, device)) as found,
+    ):
+        for batch in found:
+            yield from batch
+
+
+def default_workers(device: torch.device) -> int:
+    """Threads that decode for a network on this device."""
+    return available() if _has_own_processor(device) else min(4, available())
+
+
+def pinned(image: Tensor) -> Tensor:
+    """The image or crops (..., 3, H, W) in memory that CUDA reads while the processor goes on."""
+    return image.movedim(-3, -1).contiguous().pin_memory().movedim(-1, -3)
+
+
+def _batches(
+    items: Iterable[_Named], policy: CropPolicy, at_once: PassSize
+) -> Generator[list[_Named], None, None]:
+    """The items, together as many as fill a pass."""
     waiting: list[_Named] = []
     crops = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        for name, item in map_ahead(pool, decoded, images, depth=workers):
-            if isinstance(item, Tensor):
-                item = tried(name, partial(read_crops, item, policy))
-            if isinstance(item, Tensor):
-                crops += len(item)
-            waiting.append((name, item))
-            if crops >= size or not crops:
-                yield from _encoded(metric, waiting, size)
-                waiting, crops = [], 0
-    yield from _encoded(metric, waiting, size)
+    for name, item in items:
+        if isinstance(item, Tensor):
+            crops += crop_count(item, policy)
+        waiting.append((name, item))
+        if crops >= at_once.size or not crops:
+            yield waiting
+            waiting, crops = [], 0
+    if waiting:
+        yield waiting
 
 
-def _encoded(metric: Scorable, items: list[_Named], size: int) -> list[_Named]:
-    """Codes in place of the crops of each image."""
-    parts = [item for _, item in items if isinstance(item, Tensor)]
-    if not parts:
-        return items
+def _beside(
+    work: Callable[[_In], _Out], items: Iterable[_In], device: torch.device
+) -> Generator[_Out, None, None]:
+    """`map(work, items)`; where the device is not the CPU, the next item is got meanwhile.
 
-    def encode() -> list[Tensor]:
-        with torch.inference_mode():
-            codes = metric.encode(torch.cat(parts).to(metric.device), size)
-            return [part.mean(0) for part in codes.split([len(part) for part in parts])]
+    On the CPU both would want the same processors.
+    """
+    if not _has_own_processor(device):
+        yield from map(work, items)
+        return
+    # A thread begins on the default stream; the weights may still be on their way on this one.
+    stream = torch.cuda.current_stream(device) if device.type == "cuda" else None
 
-    means = tried(items[0][0], encode)
-    if isinstance(means, SriqaError):
-        if len(items) == 1:
-            return [(items[0][0], means)]
-        return [alone for item in items for alone in _encoded(metric, [item], size)]
-    found = iter(means)
-    return [(name, next(found) if isinstance(item, Tensor) else item) for name, item in items]
+    def on_stream(item: _In) -> _Out:
+        with torch.cuda.stream(stream):
+            return work(item)
+
+    yield from in_threads(on_stream, items, 1, 1, "network")
+
+
+def _has_own_processor(device: torch.device) -> bool:
+    return device.type != "cpu"
 
 
 def tried(name: str, work: Callable[[], _Out]) -> _Out | SriqaError:
@@ -167,9 +263,17 @@ def tried(name: str, work: Callable[[], _Out]) -> _Out | SriqaError:
     return SriqaError(f"{name}: there is not enough memory to score it; {way_out}")
 
 
+def in_threads(
+    work: Callable[[_In], _Out], items: Iterable[_In], workers: int, depth: int, name: str
+) -> Generator[_Out, None, None]:
+    """`map_ahead` in threads of its own, of which closing it early leaves none."""
+    with ThreadPoolExecutor(workers, thread_name_prefix=name) as pool:
+        yield from map_ahead(pool, work, items, depth)
+
+
 def map_ahead(
     pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], depth: int
-) -> Iterator[_Out]:
+) -> Generator[_Out, None, None]:
     """`map(work, items)` in order, with the threads at most `depth` items ahead of the reader."""
     waiting: deque[Any] = deque()
     try:

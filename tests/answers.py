@@ -23,6 +23,7 @@ KINDS = (
     "Image files",
     "Images in memory",
     "Work and memory",
+    "Data sets on Ray",
     "Outputs",
     "Names and lists",
     "Weights and the Hub",

@@ -117,7 +117,16 @@ for first, _ in LINES:
     if names:
         TABLES["calibrate" if ("calibrate",) in TABLES[""] else ""].append(names)
 IMPORTS_TORCH = {MODULE.findall(first)[0] for first, rest in LINES if rest.startswith(" yes ")}
-OPTIONAL = {"accelerate", "anyio", "matplotlib", "open_clip", "pyiqa", "starlette", "uvicorn"}
+OPTIONAL = {
+    "accelerate",
+    "anyio",
+    "matplotlib",
+    "open_clip",
+    "pyiqa",
+    "ray",
+    "starlette",
+    "uvicorn",
+}
 NOT_ALWAYS_NEEDED = {"huggingface_hub", "jinja2"}
 
 

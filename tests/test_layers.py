@@ -12,7 +12,8 @@ PACKAGE = ROOT / "sriqa_metric"
 # A row imports rows above it and, within one entry, itself; entries of one row never each other.
 LAYERS = (
     ("version", "errors", "names"),
-    ("csv_files", "deadline", "files", "memory"),
+    ("csv_files", "deadline", "files", "memory", "processors"),
+    ("image_paths",),
     ("decoding",),
     ("images",),
     ("crops",),
@@ -26,7 +27,7 @@ LAYERS = (
     ("weights",),
     ("scorers",),
     ("sr_folders",),
-    ("basicsr", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "torchmetrics"),
+    ("basicsr", "compare", "map_picture", "onnx_export", "pyiqa_plugin", "scale", "torchmetrics"),
     ("pyiqa_hook",),
     ("cli",),
     ("__main__",),

@@ -13,6 +13,7 @@ import sriqa_metric as sriqa
 from sriqa_metric import metric as metric_module
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.errors import ImageError, SriqaError
+from sriqa_metric.scoring import score_stream
 from tests.conftest import EXAMPLES
 
 COFFEE = EXAMPLES / "coffee_bicubic.png"
@@ -210,6 +211,57 @@ def test_crops_of_a_batch_go_through_the_network_together(monkeypatch):
     monkeypatch.setattr(metric.quality_model, "crops_per_pass", 1)
     assert metric(batch[:2]).flatten().tolist() == pytest.approx(alone[:2], abs=1e-5)
     assert passes == [1, 1, 1, 1]
+
+
+def test_crops_at_once_are_measured_once_per_card_and_size(lite, monkeypatch):
+    metric = copy.deepcopy(lite)
+    asked, shortage = [], []
+
+    def measured(work, device):
+        asked.append(device)
+        if shortage:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return 8 * 20_000_000
+
+    monkeypatch.setattr(metric_module, "cuda_bytes", measured)
+    monkeypatch.setattr(metric_module, "cuda_free", lambda device: 10_000_000_000)
+    monkeypatch.setattr(metric, "encode", lambda crops, at_once: crops)
+    monkeypatch.setattr(torch, "zeros", lambda *shape, device: shape)
+    monkeypatch.setattr(type(metric), "device", torch.device("cuda:0"))
+    assert [metric.crops_per_pass, metric.crops_per_pass] == [240, 240]
+    assert asked == [torch.device("cuda:0")]
+    monkeypatch.setattr(type(metric), "device", torch.device("cuda:1"))
+    shortage.append(True)
+    assert metric.crops_per_pass == 1
+    metric.policy = CropPolicy(size=448)
+    shortage.clear()
+    assert metric.crops_per_pass == 240
+    assert len(asked) == 3
+
+
+@pytest.mark.gpu
+def test_scores_on_cuda_depend_on_no_batch(picture):
+    metric = sriqa.load("sriqa_lite", device="cuda")
+    assert 1 <= metric.crops_per_pass <= 480
+    images = [picture, picture[:, :230], picture.flip(-1), picture[:, :100, :90]] * 20
+    expected = [metric.score(image) for image in images[:4]] * 20
+    for batch_size in (None, 1, 7, 64):
+        found = list(score_stream(metric, images, batch_size))
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.gpu
+def test_memory_of_a_card_that_runs_out_is_no_error(picture, caplog):
+    metric = sriqa.load("sriqa_lite", device="cuda")
+    expected = metric.score(picture)
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(400_000_000 / torch.cuda.mem_get_info()[1])
+    try:
+        found = list(score_stream(metric, [picture] * 100, batch_size=480))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert found == pytest.approx([expected] * 100, abs=1e-4)
+    assert caplog.messages
 
 
 @pytest.mark.answers(

@@ -195,6 +195,31 @@ def test_too_little_memory_for_a_map_is_an_error(tiny, monkeypatch):
         tiny.quality_map(np.zeros((40, 40, 3)))
 
 
+@pytest.mark.answers(
+    "Work and memory",
+    "a map, where memory does not suffice for a batch of its crops",
+    "half as many at once from then on; one line on stderr says so",
+)
+def test_a_map_goes_on_with_less_memory(tiny, rng, monkeypatch, caplog):
+    image = rng.random((60, 110, 3))
+    expected, encode, passes = quality_map(tiny, image), tiny.encode, []
+
+    def limited(crops, at_once=None):
+        if len(crops) > 6:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        passes.append(len(crops))
+        return encode(crops, at_once)
+
+    monkeypatch.setattr(tiny, "encode", limited)
+    found = quality_map(tiny, image, 16, score=expected.score)
+    assert found.scores == pytest.approx(expected.scores, abs=1e-5)
+    assert sum(passes) == found.scores.size
+    assert caplog.messages == [
+        "not enough memory for 16 crops at once: now 8 are",
+        "not enough memory for 8 crops at once: now 4 are",
+    ]
+
+
 def a_map(scores: np.ndarray, height: int, width: int, size: int = 32) -> QualityMap:
     tops = np.linspace(0, height - size, scores.shape[0]).astype(int)
     lefts = np.linspace(0, width - size, scores.shape[1]).astype(int)

@@ -147,15 +147,37 @@ SHORTAGES = [
 @pytest.mark.answers(
     "Work and memory",
     "several images at once are too much for the memory, of the CPU or the GPU",
-    "each is tried alone",
+    "half as many crops at once from then on; one line on stderr says so",
 )
 @pytest.mark.parametrize("error", SHORTAGES, ids=repr)
-def test_images_that_do_not_fit_together_are_scored_alone(lite, alone, monkeypatch, error):
-    few, paths = lite.policy.number, [path for path in PATHS if "LR" not in path.name][:3]
-    passes = _short_of_memory(lite, monkeypatch, error, lambda crops: len(crops) <= few)
+def test_crops_that_do_not_fit_together_are_halved(lite, alone, monkeypatch, caplog, error):
+    paths = [path for path in PATHS if "LR" not in path.name][:4]  # of nine crops
+    passes = _short_of_memory(lite, monkeypatch, error, lambda crops: len(crops) <= 18)
+    found = list(score_stream(lite, paths, batch_size=27))
+    assert found == pytest.approx([alone[PATHS.index(path)] for path in paths], abs=TOLERANCE)
+    assert passes == [27, 9, 18, 9]
+    assert caplog.messages == ["not enough memory for 27 crops at once: now 13 are"]
+
+
+def test_crops_of_one_image_are_halved(lite, alone, monkeypatch, caplog):
+    encode = lite.quality_model.encode
+    passes = []
+
+    def limited(crops):
+        passes.append(len(crops))
+        if len(crops) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return encode(crops)
+
+    monkeypatch.setattr(lite.quality_model, "encode", limited)
+    paths = [path for path in PATHS if "LR" not in path.name][:3]
     found = list(score_stream(lite, paths, batch_size=100))
     assert found == pytest.approx([alone[PATHS.index(path)] for path in paths], abs=TOLERANCE)
-    assert passes == [3 * few, few, few, few]
+    assert passes[:3] == [27, 9, 4]
+    assert (max(passes[3:]), sum(passes[3:])) == (2, 27)
+    words = "not enough memory for {} crops at once: now {} are"
+    # 27 -> 13 leaves an image of nine alone, 9 -> 4 and 4 -> 2 are of its own passes.
+    assert caplog.messages == [words.format(*pair) for pair in ((27, 13), (9, 4), (4, 2))]
 
 
 @pytest.mark.answers(
@@ -182,20 +204,21 @@ def test_too_little_memory_is_the_error_of_that_image(
         lite.score(dark)
 
 
-@pytest.mark.parametrize("step", ["to_tensor", "read_crops"])
+@pytest.mark.parametrize("step", ["to_tensor", "cut_crops", "finish_crops"])
 def test_too_little_memory_before_the_network_too(lite, alone, monkeypatch, step):
     from sriqa_metric import scoring
 
     work = getattr(scoring, step)
 
     def limited(image, *rest, **options):
-        if getattr(image, "ndim", 0) and len(image) == 3 and image.shape[1] == 230:
+        if getattr(image, "ndim", 0) and image.shape[-1] == side:
             raise MemoryError
         return work(image, *rest, **options)
 
     monkeypatch.setattr(scoring, step, limited)
-    large = torch.zeros(3, 230, 230)
-    found = list(score_stream(lite, [PATHS[0], large, PATHS[1]]))
+    side = 100 if step == "finish_crops" else 230  # small ones come to it whole
+    image = torch.zeros(3, side, side)
+    found = list(score_stream(lite, [PATHS[0], image, PATHS[1]]))
     assert [found[0], found[2]] == pytest.approx(alone[:2], abs=TOLERANCE)
     assert str(found[1]).startswith("tensor: there is not enough memory to score it")
 

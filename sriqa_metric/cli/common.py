@@ -18,6 +18,7 @@ import typer
 from ..errors import SriqaError
 from ..files import replaced
 from ..names import visible
+from ..processors import available
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ SkipIncomplete = Annotated[
 def device_of(name: str, threads: int | None = None) -> torch.device:
     """The device that an option `Device` means, after setting the threads of the CPU.
 
+    Where they are asked for neither by the option nor by `OMP_NUM_THREADS`, torch takes one per
+    core, which may be more than a container lets run.
+
     Raises
     ------
     SriqaError
@@ -97,6 +101,9 @@ def device_of(name: str, threads: int | None = None) -> torch.device:
 
     from ..weights.load import find_device
 
+    if threads is None and "OMP_NUM_THREADS" not in os.environ:
+        may_run = available()
+        threads = may_run if may_run < torch.get_num_threads() else None
     if threads:
         torch.set_num_threads(threads)
     if name == AUTO:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import glob
 import os
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ..errors import SriqaError
-from ..files import EXTENSIONS
-from ..names import counted
-
-
-class Item(NamedTuple):
-    """A path that was asked for, and why it cannot even be tried."""
-
-    path: str
-    problem: str | None = None
+from ..image_paths import Item, meant
 
 
 def expand(paths: list[str], recursive: bool) -> Iterator[Item]:
-    """Every path that is meant, in the order given; `-` stands for the paths listed on stdin.
-
-    A folder stands for its image files, sorted by name. A pattern that is no file's name stands
-    for what it matches. What cannot be found or entered is kept, so that its failure is told.
+    """Every path that is `meant`, in the order given; `-` stands for the paths listed on stdin.
 
     Raises
     ------
@@ -34,13 +21,25 @@ def expand(paths: list[str], recursive: bool) -> Iterator[Item]:
     """
     for path in paths:
         if path != "-":
-            yield from _meant(path, recursive)
+            yield from meant(path, recursive)
             continue
         lines = _listed()
         for line in lines:
-            yield from _meant(line, recursive)
+            yield from meant(line, recursive)
         if not lines:
             yield Item(path, "no paths in the list on stdin")
+
+
+def given(paths: list[str]) -> Iterator[str]:
+    """The paths themselves, with those listed on stdin in the place of `-`.
+
+    Raises
+    ------
+    SriqaError
+        For a list that cannot be read.
+    """
+    for path in paths:
+        yield from _listed() if path == "-" else [path]
 
 
 def _listed() -> list[str]:
@@ -57,42 +56,3 @@ def _listed() -> list[str]:
         )
     lines = os.fsdecode(data.removeprefix(codecs.BOM_UTF8)).split("\n")
     return [line.removesuffix("\r") for line in lines if line.strip()]
-
-
-def _meant(path: str, recursive: bool) -> Iterator[Item]:
-    if os.path.isdir(path):
-        yield from _images_in(path, recursive)
-    elif os.path.lexists(path) or not glob.has_magic(path):
-        yield Item(path)
-    else:
-        matches = sorted(glob.glob(path, recursive=True))
-        yield from map(Item, matches)
-        if not matches:
-            yield Item(path, "nothing matches this pattern")
-
-
-def _images_in(folder: str, recursive: bool) -> list[Item]:
-    found: list[Item] = []
-    below: list[str] = []
-
-    def cannot_enter(error: OSError) -> None:
-        found.append(Item(error.filename, f"cannot be read: {error.strerror}"))
-
-    for root, folders, files in os.walk(folder, onerror=cannot_enter):
-        below += folders
-        folders.sort()
-        if not recursive:
-            folders.clear()
-        found += [
-            Item(os.path.join(root, name))
-            for name in sorted(files)
-            if os.path.splitext(name)[1].lower() in EXTENSIONS
-        ]
-    return found or [Item(folder, _nothing(len(below), recursive))]
-
-
-def _nothing(folders: int, recursive: bool) -> str:
-    if recursive or not folders:
-        return "no image files in this folder" + (" and those in it" if folders else "")
-    held = counted(folders, "folder")
-    return f"no image files in this folder, but {held}; enter them with -r, or use sriqa-compare"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from ..errors import SriqaError
+from ..image_paths import Item
 from ..registry import DEFAULT_METRIC
 from .common import (
     AUTO,
@@ -17,7 +18,6 @@ from .common import (
     Format,
     MaxPixels,
     Metric,
-    Output,
     Threads,
     Version,
     Weights,
@@ -29,7 +29,7 @@ from .common import (
     say,
     told,
 )
-from .paths import Item, expand
+from .paths import expand, given
 
 if TYPE_CHECKING:
     from ..images import ImageLike
@@ -48,7 +48,12 @@ def score(
     ] = None,
     metric: Metric = DEFAULT_METRIC,
     format: Format[Literal["table", "csv", "json", "jsonl"]] = "table",
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Write here instead of stdout; with --ray a folder or its URI."
+        ),
+    ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     device: Device = AUTO,
     batch_size: BatchSize = None,
@@ -56,6 +61,16 @@ def score(
     threads: Threads = None,
     max_pixels: MaxPixels = None,
     weights: Weights = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Score on Ray: local starts it here; auto, HOST:PORT. See docs/scale.md.",
+        ),
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option(min=0, help="With --ray: GPUs of each worker, as 0.25; 0 is the CPU.")
+    ] = 0,
     map_: Annotated[
         Path | None,
         typer.Option("--map", help="Of one image: draw here where quality drops; .csv: values."),
@@ -72,16 +87,32 @@ def score(
         return
     if not paths:
         raise SriqaError("give at least one file or folder, or - for a list on stdin")
+    if ray is not None:
+        from .score_dataset import score_on_ray
+
+        one_machine = {"--map": map_, "--batch-size": batch_size, "--format": format != "table"}
+        for option, used in (one_machine | {"--device": device != AUTO}).items():
+            if used:
+                raise SriqaError(f"{option} is not for --ray; leave one of them out")
+        if output is None:
+            raise SriqaError("--ray writes a folder of Parquet files; name it: --output FOLDER")
+        shared = {"recursive": recursive, "weights": weights, "max_pixels": max_pixels}
+        own = {"workers": workers, "threads": threads, "gpus": gpus, "address": ray}
+        score_on_ray(NAME, list(given(paths)), metric, output, shared | own)
+        return
+    if gpus:
+        raise SriqaError("--gpus is of Ray workers; add --ray local, or set --device cuda")
     items = list(expand(paths, recursive))
     if map_ and len(items) != 1:
         raise SriqaError(f"--map is for one image, not {len(items)}")
     # What is wrong with the arguments is told before the network is loaded.
+    file = Path(output) if output else None
     inputs: list[str | Path] = [*(item.path for item in items), *([weights] if weights else [])]
     if "-" in paths:
         inputs.append("/dev/stdin")  # the list, where it is a file
     if map_:
-        refuse_plot(map_, [*inputs, *([output] if output else [])], (".csv",))
-    with opened(output, inputs) as stream:
+        refuse_plot(map_, [*inputs, *([file] if file else [])], (".csv",))
+    with opened(file, inputs) as stream:
         from ..images import MAX_PIXELS, KeptImage
         from ..weights.load import load
 

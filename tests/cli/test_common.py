@@ -20,7 +20,7 @@ from sriqa_metric.calibrate.evaluation.cli import evaluate
 from sriqa_metric.calibrate.evaluation.report import FORMATS
 from sriqa_metric.calibrate.ranking.cli import rank
 from sriqa_metric.calibrate.ranking.output import FORMATS as RANK_FORMATS
-from sriqa_metric.cli import compare, score, weights
+from sriqa_metric.cli import common, compare, score, weights
 from sriqa_metric.cli.common import (
     device_of,
     make_folder,
@@ -382,3 +382,30 @@ def test_pictures_that_could_not_be_drawn_are_refused(tmp_path, monkeypatch):
     refuse_plot(tmp_path / "x.csv", others=(".csv",))
     with pytest.raises(SriqaError, match=r"pip install 'sriqa-metric\[plot\]'"):
         refuse_plot(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("may_run", "environment", "asked"),
+    [
+        pytest.param(
+            *(1, {}, [1]),
+            marks=pytest.mark.answers(
+                "Work and memory",
+                "a command without `--threads`, where fewer processors may be used than torch sees",
+                "as many threads as may run, unless `OMP_NUM_THREADS` says another number",
+            ),
+        ),
+        (1, {"OMP_NUM_THREADS": "4"}, []),
+        (4, {}, []),
+        (9, {}, []),
+    ],
+)
+def test_threads_are_no_more_than_may_run(monkeypatch, may_run, environment, asked):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(common, "available", lambda: may_run)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", (found := []).append)
+    common.device_of("cpu")
+    assert found == asked

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sriqa_metric.cli.paths import Item, expand
+from sriqa_metric.cli.paths import expand
 from sriqa_metric.errors import SriqaError
+from sriqa_metric.image_paths import Item
 
 
 def meant(*paths: object, recursive: bool = False) -> list[Item]:

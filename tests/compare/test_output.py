@@ -221,9 +221,11 @@ def test_hostile_names_everywhere_else(hostile):
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no TeX here")
-def test_latex_compiles(made, tmp_path):
-    source = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
-    source += "\n" + text_of(made, "latex") + r"\end{document}"
+@pytest.mark.parametrize("name", ["made", "hostile", "nasty"])
+def test_latex_compiles(name, request, tmp_path):
+    source = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    source += r"\begin{document}" + "\n" + text_of(request.getfixturevalue(name), "latex")
+    source += r"\end{document}"
     (tmp_path / "t.tex").write_text(source, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)

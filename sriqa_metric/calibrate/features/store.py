@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,9 @@ from ...crops import READING_VERSION
 from ...errors import SriqaError
 from ...files import image_digest
 from ...images import read_image
-from ...memory import memory_advice
+from ...memory import PassSize, memory_advice
 from ...metric import CalibratedMetric
+from ...processors import available
 from ...scoring import map_ahead
 from .draws import Draws, batched_codes
 from .shards import Shards
@@ -71,7 +71,8 @@ class FeatureStore:
             )
         self.metric = metric
         self._draws = Draws(metric.policy, draws, crops, seed)
-        self._batch_size = batch_size or metric.crops_per_pass
+        self._at_once = PassSize(batch_size or metric.crops_per_pass)
+        self._batch_size = self._at_once.size
         settings = {
             "format": _FORMAT,
             "reading": READING_VERSION,
@@ -142,7 +143,7 @@ class FeatureStore:
     def _filled(self, paths: Sequence[Path]) -> tuple[list[str], int]:
         """SHA-256 of every image, and how many of them had to be computed."""
         unique = list(dict.fromkeys(paths))
-        workers = os.cpu_count() or 1
+        workers = available()
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             found = map_ahead(pool, image_digest, unique, depth=2 * workers)
             with closing(tracked(found, "hashing", len(unique))) as digests:
@@ -178,7 +179,7 @@ class FeatureStore:
                 return error
             return _pinned(pixels) if device.type == "cuda" else pixels
 
-        workers = 1 if device.type == "cpu" else os.cpu_count() or 1
+        workers = 1 if device.type == "cpu" else available()
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             ahead = map_ahead(pool, decoded, missing, depth=workers)
             with closing(tracked(ahead, "features", len(missing))) as stream:
@@ -204,7 +205,7 @@ class FeatureStore:
         size = self._batch_size
         halved = f"--batch-size of `sriqa-calibrate features` to {max(1, size // 2)} (it is {size})"
         with memory_advice("features", halved):
-            encoded = batched_codes(lambda part: self.metric.encode(part, size), crops(), size)
+            encoded = batched_codes(self._encoded, crops(), size)
             averaged = [self._draws.average(codes) for codes in encoded]
             codes = torch.stack(averaged).cpu() if averaged else None
         if codes is not None:
@@ -215,6 +216,9 @@ class FeatureStore:
             self._shards.write([image for image, _ in shard[: len(codes)]], codes)
         if failed:
             raise failed[0]
+
+    def _encoded(self, crops: Tensor) -> Tensor:
+        return self._at_once.run(lambda fitting: self.metric.encode(crops, fitting), len(crops))
 
 
 def _pinned(image: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ...errors import SriqaError
 from ...memory import memory_advice
 from ...models import QualityModel
 from ...names import counted
+from ...processors import available
 from ..config import LabelsConfig
 from ..data.mos_sets import require_images
 from ..features.processes import first_process
@@ -100,7 +101,7 @@ def train_on_labels(
         if stopped is None:
             training.keep(folder, 0, training.validate(validation))
         following = range((stopped or 0) + 1, steps + 1)
-        workers = 1 if device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes)
+        workers = 1 if device.type == "cpu" else max(1, available() // processes)
         with closing(batches.stream(following, workers)) as stream:
             shown = tracked(following, stage, hidden=not first_process())
             for step in shown:

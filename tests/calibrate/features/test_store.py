@@ -154,7 +154,12 @@ def test_codes_that_are_not_finite_name_the_image(images, tmp_path, small_shards
     assert store.fill(images[:6]) == 2  # the first shard of four is kept
 
 
-def test_out_of_gpu_memory_says_what_to_lower(images, tmp_path):
+@pytest.mark.answers(
+    "Training runs",
+    "caching codes, where memory does not suffice for a batch of crops",
+    "half as many at once from then on; one line on stderr says so",
+)
+def test_out_of_gpu_memory_halves_the_batch(images, tmp_path, caplog):
     metric = tiny_metric()
     store = FeatureStore(tmp_path / "store", metric, batch_size=64)
     encode = metric.quality_model.encode
@@ -165,11 +170,23 @@ def test_out_of_gpu_memory_says_what_to_lower(images, tmp_path):
         return encode(crops)
 
     metric.quality_model.encode = small_gpu
+    assert store.fill(images) == 12
+    assert metric.quality_model.calls[1:-1] == [32] * (len(metric.quality_model.calls) - 2)
+    assert caplog.messages == ["not enough memory for 64 crops at once: now 32 are"]
+    whole = FeatureStore(tmp_path / "whole", tiny_metric(), batch_size=64)
+    torch.testing.assert_close(store.codes(images), whole.codes(images), atol=1e-5, rtol=0)
+
+
+def test_out_of_gpu_memory_for_images_says_what_to_lower(images, tmp_path, monkeypatch):
+    store = FeatureStore(tmp_path / "store", tiny_metric(), batch_size=64)
+    store.fill(images[:1])
+
+    def cut(draws, image, sha256):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(feature_store.Draws, "cut", cut)
     with pytest.raises(SriqaError, match=r"features` to 32 .it is 64"):
         store.fill(images)
-    metric.quality_model.calls.clear()
-    assert FeatureStore(tmp_path / "store", metric, batch_size=32).fill(images) == 12
-    assert metric.quality_model.calls[1:-1] == [32] * (len(metric.quality_model.calls) - 2)
 
 
 @pytest.mark.answers(
