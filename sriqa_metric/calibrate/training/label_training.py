@@ -6,7 +6,6 @@ quality model itself. Where all that encodes is frozen, codes are computed once.
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 
 import torch
