@@ -84,9 +84,10 @@ def train_on_labels(
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
     if store is not None:
-        for part in (sources, validation) if team else ():
-            files = cached_files(part, config)
-            agreed(team, lambda files=files: store.fill(files, process, processes))  # type: ignore[misc]
+        if team:  # the first caches for all, and the others wait for it
+            fill = store.fill
+            files = [path for part in (sources, validation) for path in cached_files(part, config)]
+            agreed(team, lambda: fill(files) if process == 0 else None)
         batches: CropBatches = CodeBatches(sources, config, seed, store, process, processes)
     else:
         batches = CropBatches(sources, config, seed, POLICY.size, process, processes)

@@ -133,6 +133,25 @@ def whole_run(root, place, stop):
     torch.save(model.state_dict(), place / f"weights-{launched()[0]}")
 
 
+def cached_run(root, place):
+    """A training on codes that nobody has cached yet, and the weights that it ends with."""
+    model, config = tiny(read_dropout=0.1), replace(FULL, frozen=["conv"], draws=3, epochs=1)
+    metric = CalibratedMetric("tiny", tiny(), None, CropPolicy(), "sha256:1")
+    validation = Sources((planted(root, "held", 5),), sources_of(root).sr)
+    with RunFolder(place, {}) if first_process() else nullcontext() as folder:
+        store = FeatureStore(place / "codes", metric, config.draws, 1)
+        given = (sources_of(root), validation, config, 5, folder, CPU)
+        train_on_labels(model, *given, store=store)
+    torch.save(model.state_dict(), place / f"weights-{launched()[0]}")
+
+
+@pytest.mark.slow
+def test_processes_share_cached_codes(root, tmp_path):
+    for number in (1, 2):
+        assert together(number, cached_run, root, tmp_path / str(number)) == [0] * number
+    require_same(tmp_path / "2", tmp_path / "1")
+
+
 def require_same(place, other):
     """Log and weights of two runs, to 1e-5."""
     first, *rows = log_of(place)
