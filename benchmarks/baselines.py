@@ -5,7 +5,7 @@
 The split is that of a `sriqa-calibrate train-quality-model sriqa_lite` run with these settings; the
 folder of SR results has the originals as the method `HR`, and `LR/` beside the methods. Shares are
 over contents or ladders, with 95 % intervals by a bootstrap over them. Needs pyiqa, whose license
-is non-commercial, and `pip install "brisque[opencv-python-headless]" "numpy<2.4"`.
+is non-commercial.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pyiqa
-from brisque import BRISQUE
 from PIL import Image
 from scipy.ndimage import laplace
 from scipy.stats import bootstrap
@@ -51,12 +50,11 @@ def metrics() -> dict[str, Metric]:
     """Name -> score of (H, W, 3) uint8 pixels, higher is better."""
     rng = np.random.default_rng(0)
     piqe = pyiqa.create_metric("piqe", device="cpu")
-    brisque = BRISQUE()
+    lite = sriqa.load("sriqa_lite")
     return {
-        "sriqa_lite": sriqa.load("sriqa_lite").score,
+        "sriqa_lite": lambda image: lite.score(image),
         "Laplacian variance": laplacian_variance,
         "PIQE (pyiqa, sign turned)": lambda image: -piqe(as_float(to_tensor(image))[None]).item(),
-        "BRISQUE (brisque, sign turned)": lambda image: -float(brisque.score(image)),
         "random": lambda image: rng.random(),
     }
 

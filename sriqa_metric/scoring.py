@@ -74,12 +74,15 @@ def score_stream(
         yield _finite(name, score)
 
 
-def score_cut(
-    metric: Scorable, images: list[tuple[str, Tensor | SriqaError]]
-) -> list[float | SriqaError]:
-    """Scores of images as `cut_crops` leaves them, by name; what is an error stays one."""
+def cut_scorer(
+    metric: Scorable,
+) -> Callable[[list[tuple[str, Tensor | SriqaError]]], list[float | SriqaError]]:
+    """What scores images as `cut_crops` leaves them, by name; what is an error stays one.
+
+    A smaller batch that it comes to where memory runs out is kept from call to call.
+    """
     network = _Network(metric, metric.policy, metric.read, None)
-    return [_finite(name, score) for name, score in network.results(images)]
+    return lambda images: [_finite(name, score) for name, score in network.results(images)]
 
 
 def _finite(name: str, score: Tensor | SriqaError) -> float | SriqaError:

@@ -196,7 +196,7 @@ def _images(files: list[str], done: Any, decoding: dict[str, Any]) -> ray.data.D
     parts = []
     single = [path for path in files if not is_shard(path)]
     if single:
-        parts.append(_list_of(single, math.ceil(len(single) / _BLOCKS)))
+        parts.append(_list_of(single, max(_IMAGES, math.ceil(len(single) / _BLOCKS))))
     if shards := [path for path in files if is_shard(path)]:
         found: dict[str, Any] = {
             "fn_kwargs": {"done": done},
@@ -226,7 +226,6 @@ def _shard_entries(table: pa.Table, done: Any) -> Iterator[pa.Table]:
 def _list_of(paths: list[str], size: int) -> ray.data.Dataset:
     from ray.data import from_arrow
 
-    size = max(size, _IMAGES) if not is_shard(paths[0]) else size
     tables = []
     for start in range(0, len(paths), size):
         part = [encoded(path) for path in paths[start : start + size]]

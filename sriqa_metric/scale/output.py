@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from ..errors import SriqaError
 from ..files import replaced, sweep
-from .places import located
+from .places import located, reason_of
 
 SCHEMA = pa.schema(
     [
@@ -108,7 +108,7 @@ class Output:
                     for batch in part.iter_batches(65536, columns=["path"]):
                         found.append(digests(batch.column(0).to_pylist()))
             except (pa.ArrowException, OSError) as error:
-                reason = str(error).partition("\n")[0]
+                reason = reason_of(error)
                 raise SriqaError(
                     f"{name}: cannot be read ({reason}); delete it, and what it held is scored anew"
                 ) from None
@@ -167,8 +167,7 @@ class Output:
             )
 
     def _failed(self, error: OSError) -> SriqaError:
-        reason = (error.strerror or str(error)).partition("\n")[0]
-        return SriqaError(f"{self.path}: cannot be written or listed: {reason}")
+        return SriqaError(f"{self.path}: cannot be written or listed: {reason_of(error)}")
 
 
 def _is_part(info: fs.FileInfo) -> bool:

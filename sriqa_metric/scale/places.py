@@ -47,38 +47,39 @@ def located(path: str) -> tuple[fs.FileSystem, str]:
     # The bucket alone is parsed: `#` and `?` in the name of a file are no part of a URI's syntax.
     inside = path[scheme.end() :]
     bucket = inside.partition("/")[0]
-    return _file_system(scheme[0].lower() + bucket, path), inside.rstrip("/")
-
-
-@lru_cache(maxsize=64)
-def _file_system(uri: str, path: str) -> fs.FileSystem:
     try:
-        return fs.FileSystem.from_uri(uri)[0]
+        return _file_system(scheme[0].lower() + bucket), inside.rstrip("/")
     except (ImportError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SriqaError(f"{path}: there is no file system for it ({reason})") from None
+        raise SriqaError(f"{path}: there is no file system for it ({reason_of(error)})") from None
+
+
+@lru_cache(maxsize=64)  # each has connections of its own
+def _file_system(uri: str) -> fs.FileSystem:
+    return fs.FileSystem.from_uri(uri)[0]
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of a file system says, in one line."""
+    return (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
 
 
 def named(path: str) -> str:
     """A path as rows have it, which are UTF-8: a byte that is no text is `\\xNN`."""
-    return path if path.isascii() else visible(path) if _is_no_text(path) else path
-
-
-def _is_no_text(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:
-        return True
-    return False
+        return visible(path)
+    return path
 
 
 def files_of(path: str, recursive: bool) -> Iterator[Item]:
     """Images and shards that a path, a folder, a pattern or a URI of one of them means, in order.
 
-    What cannot be found or listed is kept, so that its failure is told.
+    Paths become absolute: workers have folders of their own. What cannot be found or listed is
+    kept, so that its failure is told.
     """
     if not is_uri(path):
-        yield from meant(path, recursive, _ENDINGS)
+        yield from meant(os.path.abspath(path), recursive, _ENDINGS)
         return
     base = path[: path.index("://") + 3]
     try:
@@ -93,7 +94,7 @@ def files_of(path: str, recursive: bool) -> Iterator[Item]:
         else:
             found, problem = [inside], ""
     except OSError as error:
-        found, problem = [], f"cannot be listed: {_reason(error)}"
+        found, problem = [], f"cannot be listed: {reason_of(error)}"
     except SriqaError as error:
         found, problem = [], str(error).removeprefix(f"{path}: ")
     yield from (Item(base + name) for name in found)
@@ -124,7 +125,3 @@ def _matching(file_system: fs.FileSystem, pattern: str) -> list[str]:
         and len(own := info.path.split("/")) == len(parts)
         and all(map(fnmatchcase, own, parts))
     )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).partition("\n")[0]

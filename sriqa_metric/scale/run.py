@@ -27,7 +27,7 @@ from ..registry import DEFAULT_METRIC
 from ..weights.load import load
 from .cluster import LOCAL, Workers, connected, scored
 from .output import Output, among, digests
-from .places import files_of, is_shard, named
+from .places import files_of, is_shard, is_uri, named
 
 Track = Callable[[Iterable[str | None], int | None], Iterable[str | None]]
 """Passes on the error of each row, None where it has a score, of so many if that is known."""
@@ -126,12 +126,12 @@ def score_dataset(
 
 def _listed(paths: Iterable[str], recursive: bool, done: np.ndarray, output: str) -> list[Item]:
     """What is meant and not done, each once, without the output itself."""
-    own = os.path.join(os.path.abspath(output), "")
+    own = f"{(output if is_uri(output) else os.path.abspath(output)).rstrip('/')}/"
     found = [
         item
         for path in paths
         for item in files_of(path, recursive)
-        if not (os.path.abspath(item.path).startswith(own) or item.path.startswith(f"{output}/"))
+        if not item.path.startswith(own)
     ]
     if not found:
         raise SriqaError("there are no images to score; give at least one file or folder")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ..errors import SriqaError
 from ..files import EXTENSIONS
 from ..names import visible
-from .places import located
+from .places import located, reason_of
 
 _ROWS = 16  # images of a Parquet file that are read at once
 _READ_AHEAD = 1 << 23  # bytes of a tar file: each reading of an object store costs
@@ -37,7 +37,7 @@ def entries(path: str) -> Iterator[Entry]:
     try:
         yield from read(path)
     except (OSError, SriqaError, tarfile.TarError, pa.ArrowException, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        reason = reason_of(error)
         problem = reason if isinstance(error, SriqaError) else f"cannot be read ({reason})"
         yield Entry(path, None, f"{path}: {problem.removeprefix(f'{path}: ')}")
 

@@ -19,9 +19,9 @@ from ..crops import CropPolicy, cut_crops
 from ..errors import SriqaError
 from ..images import to_tensor
 from ..metric import CalibratedMetric
-from ..scoring import score_cut, tried
+from ..scoring import cut_scorer, tried
 from .output import among, digests
-from .places import is_uri, located, named
+from .places import is_uri, located, named, reason_of
 from .shards import entries
 
 FILES = pa.schema([("path", pa.binary()), ("data", pa.large_binary()), ("error", pa.string())])
@@ -98,8 +98,7 @@ def _source(path: str, data: bytes | None) -> Any:
             with file_system.open_input_stream(inside, compression=None) as stream:
                 data = stream.read()
         except OSError as error:
-            reason = (error.strerror or str(error)).partition("\n")[0]
-            raise SriqaError(f"{path}: cannot be read ({reason})") from None
+            raise SriqaError(f"{path}: cannot be read ({reason_of(error)})") from None
     file = io.BytesIO(data)
     file.name = path
     return file
@@ -118,19 +117,20 @@ class Scoring:
 
     def __init__(self, metric: CalibratedMetric, device: str, threads: int) -> None:
         torch.set_num_threads(threads)
-        self.metric = metric.to(device)
+        self._score = cut_scorer(metric.to(device))
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        items = [(row["path"], self._crops(row)) for row in table.to_pylist()]
-        results = score_cut(self.metric, items)
+        items = [(row["path"], _crops(row)) for row in table.to_pylist()]
+        results = self._score(items)
         failed = [str(found) if isinstance(found, SriqaError) else None for found in results]
         scores = [None if isinstance(found, SriqaError) else found for found in results]
         values = {name: table.column(name) for name in ("path", "width", "height")}
         values |= {"error": failed, "score": scores}
         return pa.table({name: values[name] for name in _SCORED.names}, schema=_SCORED)
 
-    def _crops(self, row: dict[str, Any]) -> Tensor | SriqaError:
-        if row["error"] is not None:
-            return SriqaError(row["error"])
-        pixels = np.frombuffer(row["crops"], row["type"]).reshape(row["shape"])
-        return torch.from_numpy(pixels.copy()).movedim(-1, -3)
+
+def _crops(row: dict[str, Any]) -> Tensor | SriqaError:
+    if row["error"] is not None:
+        return SriqaError(row["error"])
+    pixels = np.frombuffer(row["crops"], row["type"]).reshape(row["shape"])
+    return torch.from_numpy(pixels.copy()).movedim(-1, -3)

@@ -23,7 +23,7 @@ from ...images import read_image
 from ...memory import PassSize, memory_advice
 from ...metric import CalibratedMetric
 from ...processors import available
-from ...scoring import map_ahead
+from ...scoring import default_workers, map_ahead, pinned
 from .draws import Draws, batched_codes
 from .shards import Shards
 
@@ -168,8 +168,7 @@ class FeatureStore:
         device = self.metric.device
 
         def decoded(item: tuple[str, Path]) -> Tensor | SriqaError:
-            # No arithmetic of torch here, and one thread beside a network on the CPU; see
-            # `scoring.code_stream`.
+            # No arithmetic of torch here; see `scoring._results`.
             image, path = item
             try:
                 if image_digest(path) != image:
@@ -177,9 +176,9 @@ class FeatureStore:
                 pixels = read_image(path)
             except SriqaError as error:
                 return error
-            return _pinned(pixels) if device.type == "cuda" else pixels
+            return pinned(pixels) if device.type == "cuda" else pixels
 
-        workers = 1 if device.type == "cpu" else available()
+        workers = default_workers(device)
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
             ahead = map_ahead(pool, decoded, missing, depth=workers)
             with closing(tracked(ahead, "features", len(missing))) as stream:
@@ -219,8 +218,3 @@ class FeatureStore:
 
     def _encoded(self, crops: Tensor) -> Tensor:
         return self._at_once.run(lambda fitting: self.metric.encode(crops, fitting), len(crops))
-
-
-def _pinned(image: Tensor) -> Tensor:
-    """The image (3, H, W) in memory that the GPU reads while the processor goes on."""
-    return image.permute(1, 2, 0).contiguous().pin_memory().permute(2, 0, 1)
