@@ -19,6 +19,7 @@ from .data.sr_results import find_images, read_sr_results
 from .evaluation.data_sets import read_data_set
 from .evaluation.report import write_report
 from .evaluation.run import Request, evaluate
+from .features.processes import require_alone
 from .training.quality_runs import train_quality_model
 from .training.runs import train
 
@@ -54,6 +55,7 @@ def reproduce(
     SriqaError
         As the stages and the evaluation do.
     """
+    require_alone("what `reproduce` ends with, stage 2,")
     sets = (f"realsr1k={realsr1k}", f"koniq10k={koniq}")
     for each in sets:  # what is wrong with them is not to be told after the training
         data_set = read_data_set(each)

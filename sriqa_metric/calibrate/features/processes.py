@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import torch
+
 from ...errors import SriqaError
 
 
@@ -36,3 +38,27 @@ def launched() -> tuple[int, int]:
 def first_process() -> bool:
     """Whether this process writes the files: the only one, or the first that a launcher started."""
     return launched()[0] == 0
+
+
+def require_alone(what: str) -> None:
+    """Refuse to be one of several processes.
+
+    Raises
+    ------
+    SriqaError
+        That says that `what`, as in "stage 2", trains in one.
+    """
+    processes = launched()[1]
+    if processes > 1:
+        raise SriqaError(
+            f"{what} is trained by one process, and this is one of {processes}; start it without "
+            "a launcher"
+        )
+
+
+def own_device(device: torch.device) -> torch.device:
+    """The GPU of this process, LOCAL_RANK of the environment, where several share a machine."""
+    place = os.environ.get("LOCAL_RANK", "")
+    if device.type != "cuda" or device.index is not None or not place.isdecimal():
+        return device
+    return torch.device("cuda", int(place) % torch.cuda.device_count())

@@ -21,6 +21,7 @@ from ...names import counted
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 _KEY = "features"  # one entry, for several are stored in an order that varies
 _HEX = set("0123456789abcdef")
+_MOMENT, _PATIENCE = 0.2, 2.0  # seconds; who looks whether a lock is held has it for a moment
 _GO_ON = "make room and run this again, it goes on where it stopped"
 
 
@@ -81,29 +82,39 @@ class Shards:
             )
 
     @contextmanager
-    def filling(self) -> Iterator[None]:
-        """Around `write`: this process and no other, nothing left half written by a kill.
+    def filling(self, process: int, processes: int) -> Iterator[None]:
+        """Around `write`: as one of several processes, each of which computes other images.
+
+        What a kill left half written is deleted by the last process that ends.
 
         Raises
         ------
         SriqaError
-            If another process is at it, or the folder cannot be made.
+            If another process is at this part or at a part of another division, or the folder
+            cannot be made.
         """
+        lock = FileLock(self.folder / f".{process}-of-{processes}.lock")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock")
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_PATIENCE)
         except Timeout:
-            raise SriqaError(
-                f"{self.folder}: another process is filling this store; wait until it is done"
-            ) from None
+            raise self._busy() from None
         except OSError as error:
             raise SriqaError(f"{self.folder}: cannot be written: {error.strerror}") from None
         try:
-            sweep(self.folder)
+            parts = self.folder.glob(".*.lock")
+            if any(_held(part) for part in parts if not part.stem.endswith(f"-of-{processes}")):
+                raise self._busy()
             yield
         finally:
             lock.release()
+            if not any(map(_held, self.folder.glob(".*.lock"))):
+                sweep(self.folder)
+
+    def _busy(self) -> SriqaError:
+        return SriqaError(
+            f"{self.folder}: another process is filling this store; wait until it is done"
+        )
 
     def index(self) -> dict[str, tuple[Path, int]]:
         """Shard and row of every image, by its SHA-256.
@@ -174,6 +185,15 @@ class Shards:
             if not all(len(image) == 64 and _HEX.issuperset(image) for image in images):
                 raise _refused(path, "does not say whose codes it holds")
             yield file, checksum, images
+
+
+def _held(lock: Path) -> bool:
+    """Whether a living process is at the part of a store that a lock is for."""
+    try:
+        with FileLock(lock, timeout=_MOMENT):
+            return False
+    except Timeout:
+        return True
 
 
 def _refused(path: Path, reason: str) -> SriqaError:

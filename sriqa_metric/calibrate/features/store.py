@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ from .shards import Shards
 
 _FORMAT = 1  # of the shards, and of how windows are drawn
 _SHARD = 256  # images; a kill loses less than that
+_Block = list[tuple[str, Path]]  # images that become a shard: SHA-256 and file
 
 
 class FeatureStore:
@@ -36,7 +37,7 @@ class FeatureStore:
 
     A code is kept by weights, settings, the way of reading images and the bytes of the image file,
     so equal files are computed once, and of more data only what is new. The device is no part of
-    that: codes from another one differ by rounding. Anyone can read while one process fills.
+    that: codes from another one differ by rounding. Anyone can read while others fill.
 
     Parameters
     ----------
@@ -107,26 +108,31 @@ class FeatureStore:
         images, _ = self._filled(paths)
         return self._shards.read(images)
 
-    def fill(self, paths: Sequence[Path]) -> int:
+    def fill(self, paths: Sequence[Path], process: int = 0, processes: int = 1) -> int:
         """Compute what is missing; after a kill the same call goes on, to the same bits.
+
+        Several processes, on machines that share the folder, each compute their part of the same
+        paths; which were computed by how many before plays no part.
 
         Parameters
         ----------
         paths : sequence of Path
+        process, processes : int
+            Which of how many processes this is.
 
         Returns
         -------
         int
-            Images computed.
+            Images computed by this process.
 
         Raises
         ------
         SriqaError
             If an image cannot be read or its codes are not finite (it is named), if the disk is
-            full, the GPU's memory does not suffice, a shard is no shard, or another process is
-            filling this store. What was done before is kept.
+            full, the GPU's memory does not suffice, a shard is no shard, or other processes than
+            these are filling this store. What was done before is kept.
         """
-        return self._filled(paths)[1]
+        return self._filled(paths, process, processes)[1]
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -140,28 +146,39 @@ class FeatureStore:
             width = self.metric.encode(blank).shape[1]
         return Shards(self.folder, self._settings, (1 + self._draws.number, width))
 
-    def _filled(self, paths: Sequence[Path]) -> tuple[list[str], int]:
-        """SHA-256 of every image, and how many of them had to be computed."""
+    def _filled(
+        self, paths: Sequence[Path], process: int = 0, processes: int = 1
+    ) -> tuple[list[str], int]:
+        """SHA-256 of every image, and how many of them this process had to compute."""
         unique = list(dict.fromkeys(paths))
         workers = available()
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             found = map_ahead(pool, image_digest, unique, depth=2 * workers)
-            with closing(tracked(found, "hashing", len(unique))) as digests:
+            with closing(tracked(found, "hashing", len(unique), process > 0)) as digests:
                 sha256 = dict(zip(unique, digests, strict=True))
         files: dict[str, Path] = {}
         for path in unique:
             files.setdefault(sha256[path], path)
         images = [sha256[path] for path in paths]
-        if files.keys() <= self._shards.index().keys():
+        # Cut before it is looked up what is missing, so that all processes cut alike.
+        items = list(files.items())
+        blocks = [items[start : start + _SHARD] for start in range(0, len(items), _SHARD)]
+        blocks = blocks[process::processes]
+        if not self._missing(blocks):
             return images, 0
-        with self._shards.filling():
-            known = self._shards.index()
-            missing = [(image, path) for image, path in files.items() if image not in known]
-            self._compute(missing)
-        return images, len(missing)
+        with self._shards.filling(process, processes):
+            missing = self._missing(blocks)
+            self._compute(missing, process > 0)
+        return images, sum(map(len, missing))
 
-    def _compute(self, missing: list[tuple[str, Path]]) -> None:
-        """Add the shards of images, in their order.
+    def _missing(self, blocks: list[_Block]) -> list[_Block]:
+        """What has no codes yet of each block, where there is any."""
+        known = self._shards.index()
+        left = [[item for item in block if item[0] not in known] for block in blocks]
+        return [block for block in left if block]
+
+    def _compute(self, blocks: list[_Block], hidden: bool) -> None:
+        """Add a shard of each block.
 
         Each begins a new batch, so that batches are composed after a kill as without it.
         """
@@ -180,16 +197,16 @@ class FeatureStore:
 
         workers = default_workers(device)
         with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            ahead = map_ahead(pool, decoded, missing, depth=workers)
-            with closing(tracked(ahead, "features", len(missing))) as stream:
-                for start in range(0, len(missing), _SHARD):
-                    self._shards.require_room(len(missing) - start)
-                    self._add_shard(missing[start : start + _SHARD], stream)
+            left = sum(map(len, blocks))
+            ahead = map_ahead(pool, decoded, chain.from_iterable(blocks), depth=workers)
+            with closing(tracked(ahead, "features", left, hidden)) as stream:
+                for block in blocks:
+                    self._shards.require_room(left)
+                    self._add_shard(block, stream)
+                    left -= len(block)
 
     @torch.inference_mode()
-    def _add_shard(
-        self, shard: list[tuple[str, Path]], stream: Iterator[Tensor | SriqaError]
-    ) -> None:
+    def _add_shard(self, shard: _Block, stream: Iterator[Tensor | SriqaError]) -> None:
         """Take the images of a shard off the stream; one that cannot be read ends it."""
         failed: list[SriqaError] = []
 

@@ -52,12 +52,23 @@ def train_quality_model(
     holdout_methods: HoldoutMethods = "",
     device: Device = AUTO,
 ) -> None:
-    """Stage 1: train a quality model, and write it with a rectifier that changes nothing."""
+    """Stage 1: train a quality model, and write it with a rectifier that changes nothing.
+
+    Under `accelerate launch` several processes share the work.
+    """
+    from ..features.processes import first_process
     from .quality_runs import train_quality_model
+    from .team import SharedError
 
     settings = _settings(config, override, "", exclude, skip_incomplete, holdout_methods)
     make_folder(output)
-    _print_figures(train_quality_model(settings, output, device_of(device)), output)
+    try:
+        figures = train_quality_model(settings, output, device_of(device))
+    except SharedError:
+        if first_process():
+            raise
+        raise typer.Exit(2) from None  # the first process tells it
+    _print_figures(figures, output)
 
 
 def train(
@@ -142,21 +153,26 @@ def features(
 ) -> None:
     """Cache the codes that `train` reads with the same settings, once for many runs.
 
-    What is cached already is not computed again, so a stopped run goes on. Progress goes to stderr.
+    What is cached already is not computed again, so a stopped run goes on. Of several processes
+    that a launcher started (RANK of WORLD_SIZE in the environment), each computes its part.
+    Progress goes to stderr.
     """
     from ..data.splits import read_data
+    from ..features.processes import launched, own_device
     from .runs import base_metric, cached_images, feature_store
 
     settings = _settings(config, override, base, exclude, skip_incomplete, holdout_methods)
     make_folder(store)
     images = cached_images(read_data(settings))
-    metric = base_metric(settings, device_of(device))
+    process, processes = launched()
+    metric = base_metric(settings, own_device(device_of(device)))
     cache = feature_store(settings, metric, store, batch_size)
     start = time.monotonic()
-    new = cache.fill(images)
+    new = cache.fill(images, process, processes)
     seconds = time.monotonic() - start
+    part = f"part {process} of {processes}: " if processes > 1 else ""
     print(
-        f"{cache.folder}: {counted(len(images), 'image')}, {new} new, {seconds:.1f} s, "
+        f"{cache.folder}: {part}{counted(len(images), 'image')}, {new} new, {seconds:.1f} s, "
         f"{new / seconds:.1f} images/s, {cache.size()} bytes"
     )
 

@@ -84,10 +84,10 @@ def train_on_labels(
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
     if store is not None:
-        if team:  # the first caches for all, and the others wait for it
+        if team:  # each caches its part, and waits for the others
             fill = store.fill
             files = [path for part in (sources, validation) for path in cached_files(part, config)]
-            agreed(team, lambda: fill(files) if process == 0 else None)
+            agreed(team, lambda: fill(files, process, processes))
         batches: CropBatches = CodeBatches(sources, config, seed, store, process, processes)
     else:
         batches = CropBatches(sources, config, seed, POLICY.size, process, processes)

@@ -16,6 +16,7 @@ from ...weights.format import save_weights
 from ...weights.load import load_source
 from ..config import RunConfig
 from ..data.splits import Data, read_data, record
+from ..features.processes import require_alone
 from ..features.store import FeatureStore
 from .code_batches import order_codes
 from .inputs import run_inputs
@@ -48,8 +49,10 @@ def train(config: RunConfig, output: Path, device: torch.device) -> dict[str, di
     Raises
     ------
     SriqaError
-        For settings, data or a folder that cannot be used, and for a loss that is not finite.
+        For settings, data or a folder that cannot be used, for a loss that is not finite, and in
+        one of several processes: a step is too short to be shared.
     """
+    require_alone("stage 2")
     metric = base_metric(config, device)
     data = read_data(config)
     inputs = run_inputs(config, data, metric.weights_id)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from sriqa_metric.calibrate.features import shards
 from sriqa_metric.calibrate.features import store as feature_store
 from sriqa_metric.calibrate.features.store import FeatureStore
 from sriqa_metric.crops import READING_VERSION, CropPolicy
@@ -68,7 +69,7 @@ def test_codes_of_another_way_of_reading_are_not_used(images, tmp_path, monkeypa
     "error with its name; what was done is kept",
 )
 def test_an_image_that_changes_meanwhile_is_told(images, tmp_path, monkeypatch):
-    def swap(items, description, total):
+    def swap(items, description, *shown):
         if description == "features":
             shutil.copy(images[0], images[11])
         yield from items
@@ -199,7 +200,7 @@ def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards
     store.fill(images[:2])
     refused = []
 
-    def meddle(items, description, total):
+    def meddle(items, description, *shown):
         for item in items:
             if description == "features":
                 with pytest.raises(SriqaError, match="another process is filling this store") as e:
@@ -209,6 +210,7 @@ def test_a_second_process_is_refused_but_can_read(images, tmp_path, small_shards
             yield item
 
     with monkeypatch.context() as patch:
+        patch.setattr(shards, "_PATIENCE", 0)
         patch.setattr(feature_store, "tracked", meddle)
         assert store.fill(images) == 10
     assert len(refused) == 10
@@ -242,7 +244,7 @@ def test_a_full_disk_is_told_and_filled_later(images, tmp_path, small_shards, mo
         message = r"store/.*No space left on device; \d+ bytes are free, \d+ needed for the next 4"
         with pytest.raises(SriqaError, match=message):
             store.fill(images)
-    assert sorted(path.suffix for path in store.folder.iterdir() if path.name != ".lock") == [
+    assert sorted(path.suffix for path in store.folder.iterdir() if path.suffix != ".lock") == [
         ".safetensors"
     ]
     assert store.fill(images) == 8

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sriqa_metric.calibrate.cli import app
+from sriqa_metric.calibrate.features import store as feature_store
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.weights.header import read_description
 from tests.random_weights import save_random
@@ -132,3 +133,24 @@ def test_half_a_launcher_is_told(made_data, tmp_path, monkeypatch):
     assert found.exit_code == 2
     assert "the environment has RANK=1, no WORLD_SIZE" in found.stderr
     assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.answers(
+    "Training runs", "`features` under a launcher", "each process tells and computes its part"
+)
+def test_features_of_several_processes(made_data, tmp_path, monkeypatch):
+    weights = save_random("sriqa_lite", tmp_path, CropPolicy(number=1))
+    command = ["features", "sriqa_lite", "--base", weights, "--store", tmp_path / "store"]
+    command += settings(made_data, "rectifier.draws=0")
+    monkeypatch.setattr(feature_store, "_SHARD", 4)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    told = []
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        done = run_cli(*command)
+        assert done.exit_code == 0, done.output
+        told.append(re.search(r": part (. of 2: 12 images, \d+ new), ", done.stdout)[1])
+    assert told == ["0 of 2: 12 images, 8 new", "1 of 2: 12 images, 4 new"]
+    refused = run_cli("train", "sriqa_lite", *command[2:4], "-o", tmp_path / "run", *command[6:])
+    assert refused.exit_code == 2
+    assert "stage 2 is trained by one process" in refused.stderr

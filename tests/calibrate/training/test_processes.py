@@ -24,7 +24,7 @@ from sriqa_metric.calibrate.training.team import SharedError, find_team
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.metric import CalibratedMetric
 from tests.calibrate.planted import SMALL, TinyQualityModel, batch_of, planted, tiny
-from tests.calibrate.training.processes import together
+from tests.calibrate.processes import together
 from tests.calibrate.training.test_kill_label_training import log_of
 
 pytest.importorskip("accelerate")
