@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import mmap
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
@@ -17,6 +19,7 @@ from torch import Tensor
 from ...errors import SriqaError
 from ...files import replaced, sweep
 from ...names import counted
+from .codes import Codes
 
 _MAX_HEADER = 1_000_000  # bytes; a real header has some tens of thousands
 _KEY = "features"  # one entry, for several are stored in an order that varies
@@ -130,7 +133,7 @@ class Shards:
                 found.update({image: (path, row) for row, image in enumerate(images)})
         return found
 
-    def read(self, images: Sequence[str]) -> Tensor:
+    def read(self, images: Sequence[str]) -> Codes:
         """Codes (n, 1 + draws, C) of images, which must all be in the index.
 
         Raises
@@ -139,19 +142,19 @@ class Shards:
             As `index`, and if the codes of a shard are not those that were written.
         """
         index = self.index()
-        places: dict[Path, list[tuple[int, int]]] = {}
-        for place, image in enumerate(images):
-            path, row = index[image]
-            places.setdefault(path, []).append((place, row))
-        codes = torch.empty(len(images), *self.row)
-        for path, rows in places.items():
+        starts: dict[Path, int] = {}  # the first image of each shard, counted through all
+        shards: list[np.ndarray] = []
+        known = 0
+        for path in dict.fromkeys(index[image][0] for image in images):
             with self._opened(path) as (file, checksum, named):
-                stored = file.get_tensor("codes")  # mapped from the file
-                if _checksum(named, stored) != checksum:
+                if _checksum(named, file.get_tensor("codes")) != checksum:
                     raise _refused(path, "is damaged, its codes are not those that were written")
-                to, taken = torch.tensor(rows).unbind(1)
-                codes[to] = stored[taken]
-        return codes
+            shards.append(_mapped(path, (len(named), *self.row)))
+            starts[path], known = known, known + len(named)
+        versions, width = self.row
+        places = [starts[path] + row for path, row in map(index.__getitem__, images)]
+        first = versions * torch.tensor(places, dtype=torch.int64).unsqueeze(1)
+        return Codes(shards, first + torch.arange(versions), width)
 
     def size(self) -> int:
         """Bytes of all shards."""
@@ -194,6 +197,16 @@ def _held(lock: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+def _mapped(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """The codes in a shard that has been checked, read when they are looked at."""
+    with path.open("rb") as stream:
+        start = 8 + int.from_bytes(stream.read(8), "little")
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mapped, "madvise"):  # or around each row far more is read than the row
+        mapped.madvise(mmap.MADV_RANDOM)
+    return np.frombuffer(mapped, "<f4", math.prod(shape), start).reshape(shape)
 
 
 def _refused(path: Path, reason: str) -> SriqaError:

@@ -24,6 +24,7 @@ from ...memory import PassSize, memory_advice
 from ...metric import CalibratedMetric
 from ...processors import available
 from ...scoring import default_workers, map_ahead, pinned
+from .codes import Codes
 from .draws import Draws, batched_codes
 from .shards import Shards
 
@@ -88,7 +89,7 @@ class FeatureStore:
         weights = re.sub(r"[^\w.-]", "-", metric.weights_id)[:64]
         self.folder = folder / f"{weights}-{digest}"
 
-    def codes(self, paths: Sequence[Path]) -> Tensor:
+    def codes(self, paths: Sequence[Path]) -> Codes:
         """Codes of images; what is missing is computed first, as by `fill`.
 
         Parameters
@@ -97,8 +98,9 @@ class FeatureStore:
 
         Returns
         -------
-        Tensor, (n, 1 + draws, C), float32, on the CPU
-            [:, 0] of the test crops, as the metric scores them; then of the random draws.
+        Codes, (n, 1 + draws, C), float32, on the CPU
+            [:, 0] of the test crops, as the metric scores them; then of the random draws. They
+            stay on disk until they are asked for.
 
         Raises
         ------

@@ -75,14 +75,14 @@ class CodeBatches(CropBatches):
             return self._orders[job.files[0]]
         rng = np.random.default_rng(job.seed)
         drawn = 1 + rng.permutation(self.config.draws)[: self.config.crops]
-        rows = [self._row[path] for path in job.files]
-        return self._codes[rows][:, drawn].numpy()
+        rows = torch.tensor([self._row[path] for path in job.files])
+        return self._codes[rows.unsqueeze(1), torch.from_numpy(drawn)].numpy()
 
     def tested(self, paths: Sequence[Path]) -> Tensor:
         """Codes (n, C) of images from their test crops; looked up once."""
         key = tuple(paths)
         if key not in self._tested:
-            self._tested[key] = self._store.codes(paths)[:, 0].clone()
+            self._tested[key] = self._store.codes(paths)[:, 0]
         return self._tested[key]
 
 

@@ -18,6 +18,7 @@ from ...memory import memory_advice
 from ...models import QualityModel
 from ...models.rectifier import Rectifier
 from ..config import RectifierConfig
+from ..features.codes import Codes
 from .losses import certain_losses, group_loss, labelled_loss, levels_of
 from .run_folder import RunFolder
 from .stage_two_data import StageTwoData, places, require_usable
@@ -255,7 +256,7 @@ class _Training:
             )
 
 
-def _drawn(codes: Tensor, index: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+def _drawn(codes: Codes | Tensor, index: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
     """Of codes (..., 1 + K, C) at an index: one of the K draws each, the test crops if K = 0."""
     versions, shape = codes.shape[-2], index[-1].shape
     if versions == 1:

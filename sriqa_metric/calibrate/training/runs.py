@@ -16,6 +16,7 @@ from ...weights.format import save_weights
 from ...weights.load import load_source
 from ..config import RunConfig
 from ..data.splits import Data, read_data, record
+from ..features.codes import Codes
 from ..features.processes import require_alone
 from ..features.store import FeatureStore
 from .code_batches import order_codes
@@ -118,10 +119,10 @@ def _result_files(data: Data) -> list[Path]:
     return [path for method in data.train.methods for path in data.train.images(method)]
 
 
-def _result_codes(store: FeatureStore, data: Data) -> Tensor:
+def _result_codes(store: FeatureStore, data: Data) -> Codes:
     """Codes of the SR results that are trained on, (N, n, 1 + K, C)."""
     codes = store.codes(_result_files(data))
-    return codes.view(len(data.train.methods), len(data.train.contents), *codes.shape[1:])
+    return codes.view(len(data.train.methods), len(data.train.contents), -1)
 
 
 def stage_two_data(

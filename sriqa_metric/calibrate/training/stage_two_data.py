@@ -8,33 +8,34 @@ from torch import Tensor
 
 from ...errors import SriqaError
 from ...names import counted
+from ..features.codes import Codes
 
 
 @dataclass(frozen=True)
 class StageTwoData:
-    """Codes that a rectifier is trained on: float32, on the CPU; they may be mapped from files.
+    """Codes that a rectifier is trained on: float32, on the CPU.
 
     Where there are several codes of an image, the first is of its test crops and the K others are
     of random draws of crops.
 
     Parameters
     ----------
-    results : Tensor, (N, n, 1 + K, C)
+    results : Codes or Tensor, (N, n, 1 + K, C)
         Codes of N methods on n contents.
     mu : Tensor, (N,)
         Global ranking.
     held_out : Tensor, (N, k, C)
         Codes of the test crops on contents that are not trained on.
-    labelled : tuple of (Tensor, Tensor), (m, 1 + K, C) and (m,)
+    labelled : tuple of (Codes or Tensor, Tensor), (m, 1 + K, C) and (m,)
         Of each labelled set the codes and the MOS, higher is better.
     ladders : Tensor, (l, VERSIONS, C), optional
         Codes of certain orders, see `distortions.certain_order`.
     """
 
-    results: Tensor
+    results: Codes | Tensor
     mu: Tensor
     held_out: Tensor
-    labelled: tuple[tuple[Tensor, Tensor], ...] = ()
+    labelled: tuple[tuple[Codes | Tensor, Tensor], ...] = ()
     ladders: Tensor | None = None
 
 
