@@ -77,10 +77,8 @@ def train_on_labels(
     """
     if config.epochs == 0:
         return
-    _check(sources, validation, config)
-    for labelled in (*sources.labelled, *validation.labelled):
-        require_images(labelled.name, labelled.paths)
     team = find_team(device)
+    agreed(team, lambda: _check(sources, validation, config))
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
     if store is not None:
@@ -137,6 +135,7 @@ def _check(sources: Sources, validation: Sources, config: LabelsConfig) -> None:
         if len(labelled.paths) < 2:
             images = counted(len(labelled.paths), "image")
             raise SriqaError(f"{labelled.name}: {images}; pairs need two")
+        require_images(labelled.name, labelled.paths)
 
 
 def _halved(config: LabelsConfig) -> str:
