@@ -31,7 +31,7 @@ for command in (
 
 def main() -> None:
     """Entry point of `sriqa-calibrate`."""
-    run(app)
+    run(app, NAME)
 
 
 if __name__ == "__main__":

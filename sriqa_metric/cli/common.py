@@ -165,7 +165,7 @@ def _drop_stdout() -> None:
         os.close(nowhere)
 
 
-def run(app: typer.Typer) -> None:
+def run(app: typer.Typer, command: str) -> None:
     """Run a command as the process that this is; wrong usage is one line, too."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names that are no text are written as the bytes that they are; other encodings than
@@ -175,22 +175,20 @@ def run(app: typer.Typer) -> None:
     # So that nothing is left half written: what waits for the end of a block is done.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name=command)
     except _UsageError as error:
-        _tell(error)
+        _tell(error, command)
         status = error.exit_code
     sys.exit(status)
 
 
-def _tell(error: Any) -> None:
+def _tell(error: Any, command: str) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":  # nothing was asked for: that is its message
         error.show()
         return
     problem = " ".join(error.format_message().split()).rstrip(".")
-    if error.ctx is None:  # of an option without its argument
-        say(Path(sys.argv[0]).name, problem)
-    else:
-        say(error.ctx.find_root().command_path, f"{problem}; see {error.ctx.command_path} --help")
+    # Without a context it is an option without its argument.
+    say(command, f"{problem}; see {error.ctx.command_path} --help" if error.ctx else problem)
 
 
 def refuse(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:

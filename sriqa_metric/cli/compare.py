@@ -158,7 +158,7 @@ def compare(
 
 def main() -> None:
     """Entry point of `sriqa-compare`."""
-    run(app)
+    run(app, NAME)
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def _print_metrics() -> None:
 
 def main() -> None:
     """Entry point of `sriqa-score`."""
-    run(app)
+    run(app, NAME)
 
 
 if __name__ == "__main__":

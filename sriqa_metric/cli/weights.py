@@ -214,7 +214,7 @@ def _plain(value: Any) -> str:
 
 def main() -> None:
     """Entry point of `sriqa-weights`."""
-    run(app)
+    run(app, NAME)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ def _visual_tower() -> nn.Module:
     """
     # Imported here: it brings torchvision and timm, which take seconds.
     try:
-        from open_clip.transformer import QuickGELU, VisionTransformer
+        # Where a network is built without memory, what torch 2.6 imports with it needs some.
+        with torch.device("cpu"):
+            from open_clip.transformer import QuickGELU, VisionTransformer
     except ModuleNotFoundError as error:
         raise SriqaError(
             f"sriqa_clip needs open_clip, but there is no module {error.name!r}; "

@@ -128,7 +128,7 @@ def test_a_full_stdout_is_one_line(size):
         @app.command()
         @told("name")
         def command(): print("x" * {size})
-        run(app)"""
+        run(app, "command")"""
     with open("/dev/full", "w") as full:
         found = subprocess.run(
             [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
@@ -152,7 +152,7 @@ def test_a_command_that_is_ended_leaves_nothing(tmp_path):
             with opened(path) as stream:
                 os.kill(os.getpid(), 15)
                 time.sleep(60)
-        run(app)"""
+        run(app, "command")"""
     found = subprocess.run([sys.executable, "-c", code, tmp_path / "x"], capture_output=True)
     assert found.returncode == 128 + 15
     assert (found.stdout, found.stderr) == (b"", b"")
@@ -169,7 +169,7 @@ def test_another_encoding_has_no_traceback():
         import typer; from sriqa_metric.cli.common import run
         app = typer.Typer()
         app.command()(lambda: print("\u5199 caf\udce9"))
-        run(app)"""
+        run(app, "command")"""
     for encoding, shown in (
         ("latin-1", b"\\u5199 caf\\udce9\n"),
         ("utf-8", b"\xe5\x86\x99 caf\xe9\n"),
