@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import SriqaError
 from ..files import EXTENSIONS
 from ..names import visible
-from .places import located, reason_of
+from .output import among, digests
+from .places import located, named, reason_of
 
 _ROWS = 16  # images of a Parquet file that are read at once
 _READ_AHEAD = 1 << 23  # bytes of a tar file: each reading of an object store costs
@@ -27,32 +29,52 @@ class Entry(NamedTuple):
     problem: str | None = None
 
 
-def entries(path: str) -> Iterator[Entry]:
+def entries(path: str, done: np.ndarray) -> Iterator[Entry]:
     """Images of a shard, in order; a shard that cannot be read ends with an entry that says so.
 
     Their names are `SHARD#ROW` in Parquet and `SHARD#MEMBER` in a tar file: no two of a data set
     are the same, and they are the same whenever the shard is read.
+
+    Parameters
+    ----------
+    path : str
+    done : ndarray, (n,)
+        `digests` of names that are left out, ordered. Row groups of these alone are not read; a
+        tar file has no list of what it holds, and is gone through.
     """
     read = _of_parquet if path.lower().endswith(".parquet") else _of_tar
     try:
-        yield from read(path)
+        yield from read(path, done)
     except (OSError, SriqaError, tarfile.TarError, pa.ArrowException, EOFError) as error:
         reason = reason_of(error)
         problem = reason if isinstance(error, SriqaError) else f"cannot be read ({reason})"
-        yield Entry(path, None, f"{path}: {problem.removeprefix(f'{path}: ')}")
+        if not _known([path], done)[0]:
+            yield Entry(path, None, f"{path}: {problem.removeprefix(f'{path}: ')}")
 
 
-def _of_parquet(path: str) -> Iterator[Entry]:
+def _known(names: Sequence[str], done: np.ndarray) -> list[bool]:
+    return among(digests(map(named, names)), done).tolist()
+
+
+def _of_parquet(path: str, done: np.ndarray) -> Iterator[Entry]:
     file_system, inside = located(path)
     with pq.ParquetFile(inside, filesystem=file_system, pre_buffer=True) as table:
         column = image_column(table.schema_arrow)
-        row = 0
-        for batch in table.iter_batches(_ROWS, columns=[column]):
-            for value in batch.column(0).to_pylist():
-                data = value["bytes"] if isinstance(value, dict) else value
-                name = f"{path}#{row}"
-                yield Entry(name, data, None if data else f"{name}: has no bytes of an image")
-                row += 1
+        first = 0
+        for group in range(table.num_row_groups):
+            rows = range(first, first + table.metadata.row_group(group).num_rows)
+            first = rows.stop
+            names = [f"{path}#{row}" for row in rows]
+            known = _known(names, done)
+            if all(known):
+                continue
+            items = zip(names, known, strict=True)
+            for batch in table.iter_batches(_ROWS, row_groups=[group], columns=[column]):
+                for value, (name, there) in zip(batch.column(0).to_pylist(), items, strict=False):
+                    data = value["bytes"] if isinstance(value, dict) else value
+                    if not there:
+                        problem = None if data else f"{name}: has no bytes of an image"
+                        yield Entry(name, data, problem)
 
 
 def image_column(schema: pa.Schema) -> str:
@@ -83,7 +105,7 @@ def _is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def _of_tar(path: str) -> Iterator[Entry]:
+def _of_tar(path: str, done: np.ndarray) -> Iterator[Entry]:
     file_system, inside = located(path)
     size = file_system.get_file_info(inside).size
     seen = set()
@@ -96,9 +118,12 @@ def _of_tar(path: str) -> Iterator[Entry]:
             if not member.isfile() or ending not in EXTENSIONS or member.name in seen:
                 continue
             seen.add(member.name)
+            name = f"{path}#{member.name}"
+            if _known([name], done)[0]:
+                continue
             content = archive.extractfile(member)
             assert content is not None  # it is a file
-            yield Entry(f"{path}#{member.name}", content.read())
+            yield Entry(name, content.read())
         # tarfile takes a file that ends between two members, or in a head, for whole.
         if size is not None and size < archive.offset + tarfile.BLOCKSIZE:
             raise SriqaError("is cut off: the mark at its end is missing")

@@ -20,7 +20,6 @@ from ..errors import SriqaError
 from ..images import to_tensor
 from ..metric import CalibratedMetric
 from ..scoring import cut_scorer, tried
-from .output import among, digests
 from .places import is_uri, located, named, reason_of
 from .shards import entries
 
@@ -44,10 +43,9 @@ _SCORED = pa.schema(
 def shard_entries(table: pa.Table, done: np.ndarray) -> Iterator[pa.Table]:
     """Images of shards, without those whose names are among `done`."""
     for path in table.column("path").to_pylist():
-        for name, data, problem in entries(path.decode(errors="surrogateescape")):
-            if not among(digests([named(name)]), done)[0]:
-                row = {"path": [encoded(name)], "data": [data], "error": [problem]}
-                yield pa.table(row, schema=FILES)
+        for name, data, problem in entries(path.decode(errors="surrogateescape"), done):
+            row = {"path": [encoded(name)], "data": [data], "error": [problem]}
+            yield pa.table(row, schema=FILES)
 
 
 def encoded(path: str) -> bytes:
