@@ -25,9 +25,9 @@ OURS = "quality_model.visual."
 def use_tiny_tower() -> None:
     """Let every sriqa_clip of this process be made with the narrow tower."""
 
-    def tower() -> torch.nn.Module:
-        from open_clip.transformer import QuickGELU, VisionTransformer
+    from open_clip.transformer import QuickGELU, VisionTransformer
 
+    def tower() -> torch.nn.Module:
         sizes = {"width": VISION["width"], "layers": 1, "heads": 2, "mlp_ratio": 4.0}
         return VisionTransformer(224, 32, output_dim=512, act_layer=QuickGELU, **sizes)
 

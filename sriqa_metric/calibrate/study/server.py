@@ -139,7 +139,7 @@ def create_app(study: Study, host: str = STUDY_HOST, names: Sequence[str] = ()) 
             Route("/image/{name}", image),
             Route("/admin/{what}", admin),
         ],
-        middleware=[Middleware(Guard, host, names)],
+        middleware=[Middleware(Guard, host=host, names=names)],
     )
 
 
