@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 import mmap
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,9 +149,11 @@ class Shards:
         known = 0
         for path in dict.fromkeys(index[image][0] for image in images):
             with self._opened(path) as (file, checksum, named):
-                if _checksum(named, file.get_tensor("codes")) != checksum:
+                stored = file.get_tensor("codes")  # mapped from the file
+                if _checksum(named, stored) != checksum:
                     raise _refused(path, "is damaged, its codes are not those that were written")
-            shards.append(_mapped(path, (len(named), *self.row)))
+            shards.append(stored.numpy())
+            _read_by_rows(shards[-1])
             starts[path], known = known, known + len(named)
         versions, width = self.row
         places = [starts[path] + row for path, row in map(index.__getitem__, images)]
@@ -199,14 +203,16 @@ def _held(lock: Path) -> bool:
         return True
 
 
-def _mapped(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """The codes in a shard that has been checked, read when they are looked at."""
-    with path.open("rb") as stream:
-        start = 8 + int.from_bytes(stream.read(8), "little")
-        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mapped, "madvise"):  # or around each row far more is read than the row
-        mapped.madvise(mmap.MADV_RANDOM)
-    return np.frombuffer(mapped, "<f4", math.prod(shape), start).reshape(shape)
+def _read_by_rows(mapped: np.ndarray) -> None:
+    """Let the system read no more of a file than the pages of the rows that are asked for.
+
+    Where memory is short it else reads all around them, again and again. (Python's own mapping has
+    this as a method, but until 3.13 each keeps its file open, and there are too many.)
+    """
+    if sys.platform == "linux":
+        start = mapped.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
+        size = ctypes.c_size_t(mapped.ctypes.data + mapped.nbytes - start)
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), size, mmap.MADV_RANDOM)
 
 
 def _refused(path: Path, reason: str) -> SriqaError:
