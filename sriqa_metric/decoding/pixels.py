@@ -198,7 +198,7 @@ def eight_bits(image: Image.Image) -> np.ndarray:
     gray = image.mode in ("1", "L") and not image.has_transparency_data
     pixels = np.empty((height, width) if gray else (height, width, 3), np.uint8)
     for rows, band in _bands(image):
-        pixels[rows] = np.asarray(band.convert("L") if gray else _flat(band))
+        pixels[rows] = np.asarray(_converted(band, "L") if gray else _flat(band))
     return pixels
 
 
@@ -226,10 +226,15 @@ def deep(array: np.ndarray, top: int = 65535) -> np.ndarray:
 def _flat(image: Image.Image) -> Image.Image:
     """RGB, with what is transparent composited on white."""
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return _converted(image, "RGB")
     if image.mode == "La":
         image = image.convert("LA")
     image = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=image)
     return white
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    # Pillow would copy an image that is of this mode.
+    return image if image.mode == mode else image.convert(mode)
