@@ -45,7 +45,14 @@ def entries(path: str, done: np.ndarray) -> Iterator[Entry]:
     read = _of_parquet if path.lower().endswith(".parquet") else _of_tar
     try:
         yield from read(path, done)
-    except (OSError, SriqaError, tarfile.TarError, pa.ArrowException, EOFError) as error:
+    except (
+        OSError,
+        SriqaError,
+        tarfile.TarError,
+        pa.ArrowException,
+        EOFError,
+        ValueError,
+    ) as error:
         reason = reason_of(error)
         problem = reason if isinstance(error, SriqaError) else f"cannot be read ({reason})"
         if not _known([path], done)[0]:
@@ -68,13 +75,19 @@ def _of_parquet(path: str, done: np.ndarray) -> Iterator[Entry]:
             known = _known(names, done)
             if all(known):
                 continue
-            items = zip(names, known, strict=True)
-            for batch in table.iter_batches(_ROWS, row_groups=[group], columns=[column]):
-                for value, (name, there) in zip(batch.column(0).to_pylist(), items, strict=False):
-                    data = value["bytes"] if isinstance(value, dict) else value
-                    if not there:
-                        problem = None if data else f"{name}: has no bytes of an image"
-                        yield Entry(name, data, problem)
+            batches = table.iter_batches(_ROWS, row_groups=[group], columns=[column])
+            values = (value for batch in batches for value in batch.column(0).to_pylist())
+            read = 0
+            for read, value in enumerate(values, 1):
+                name = names[read - 1]
+                data = value["bytes"] if isinstance(value, dict) else value
+                if not known[read - 1]:
+                    yield Entry(name, data, None if data else f"{name}: has no bytes of an image")
+            if read < len(names):
+                raise SriqaError(f"is damaged: row group {group} ends after {read} of {len(names)}")
+        if first != table.metadata.num_rows:
+            told = table.metadata.num_rows
+            raise SriqaError(f"is damaged: it tells of {told} rows, its row groups of {first}")
 
 
 def image_column(schema: pa.Schema) -> str:

@@ -78,3 +78,28 @@ def test_an_error_of_a_shard_that_was_told_is_not_told_again(tmp_path):
     (entry,) = entries(path, those())
     assert entry.problem.startswith(f"{path}: cannot be read")
     assert not list(entries(path, those(path)))
+
+
+@pytest.mark.answers(
+    "Data sets on Ray",
+    "a Parquet file of which any byte of the footer is another",
+    "its images, or a row with the error: none is lost without one",
+)
+def test_damage_of_a_footer_loses_nothing_silently(parquet):
+    with open(parquet, "rb") as file:
+        whole = file.read()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    told = set()
+    for place in range(footer, len(whole) - 8):
+        for bit in (1, 2, 4):
+            damaged = bytearray(whole)
+            damaged[place] ^= bit
+            with open(parquet, "wb") as file:
+                file.write(damaged)
+            found = list(entries(parquet, those()))
+            if found and found[-1].name == parquet:
+                told.add(found[-1].problem)
+            else:
+                assert [entry.data for entry in found] == CONTENTS
+    assert any("is damaged: it tells of 7 rows" in problem for problem in told)
+    assert any("is damaged: row group " in problem for problem in told)
