@@ -1,4 +1,4 @@
-"""What is cached of an image: the code of its test crops, and of random draws of windows."""
+"""What is cached of an image: the code of its test crops, of random draws of windows, or both."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class Draws:
         Windows of a draw, anywhere in the image, each mirrored or not, by chance.
     seed : int
         A draw depends on this, its number and the bytes of the image file alone.
+    tested : bool
+        Whether the test crops are cached, too.
 
     Raises
     ------
@@ -39,12 +41,18 @@ class Draws:
     number: int
     crops: int
     seed: int
+    tested: bool = True
 
     def __post_init__(self) -> None:
         values = (("draws", self.number, 0), ("crops", self.crops, 1), ("seed", self.seed, 0))
         for name, value, least in values:
             if value < least:
                 raise SriqaError(f"{name} is {value}; it must be {least} or more")
+
+    @property
+    def codes(self) -> int:
+        """V, codes of an image."""
+        return self.tested + self.number
 
     def cut(self, image: Tensor, sha256: str) -> Tensor:
         """Cut all windows out of one image, on its device.
@@ -59,11 +67,11 @@ class Draws:
         Returns
         -------
         Tensor, (K + number · crops, 3, size, size), float in [0, 1]
-            The K test crops, then the windows of each draw.
+            The K test crops, if any, then the windows of each draw.
         """
         size = self.policy.size
         height, width = enlarged_size(image.shape[1], image.shape[2], size)
-        where = corners(height, width, self.policy)
+        where = corners(height, width, self.policy) if self.tested else []
         mirrored = []
         for draw in range(1, self.number + 1):
             rng = np.random.default_rng([self.seed, draw, int(sha256, 16)])
@@ -78,10 +86,10 @@ class Draws:
         return windows
 
     def average(self, codes: Tensor) -> Tensor:
-        """Codes of all windows of an image (K + number · crops, C) -> (1 + number, C)."""
+        """Codes of all windows of an image (K + number · crops, C) -> (V, C)."""
         tested, drawn = codes.tensor_split([len(codes) - self.number * self.crops])
-        drawn = drawn.reshape(self.number, self.crops, codes.shape[1])
-        return torch.cat([tested.mean(0, keepdim=True), drawn.mean(1)])
+        drawn = drawn.reshape(self.number, self.crops, codes.shape[1]).mean(1)
+        return torch.cat([tested.mean(0, keepdim=True), drawn]) if self.tested else drawn
 
 
 def batched_codes(

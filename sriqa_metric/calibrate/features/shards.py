@@ -31,7 +31,7 @@ _GO_ON = "make room and run this again, it goes on where it stopped"
 
 
 class Shards:
-    """The shards of one folder: in each the tensor `codes` (n, 1 + draws, C) of n images.
+    """The shards of one folder: in each the tensor `codes` (n, V, C) of n images.
 
     The header says what made them, their checksum, and the SHA-256 of the image files.
 
@@ -41,7 +41,7 @@ class Shards:
     settings : str
         What the codes were made by; a shard that says anything else is refused.
     row : tuple of int
-        Shape of the codes of one image, (1 + draws, C).
+        Shape of the codes of one image, (V, C).
     """
 
     def __init__(self, folder: Path, settings: str, row: tuple[int, int]) -> None:
@@ -54,7 +54,7 @@ class Shards:
         ----------
         images : sequence of n str
             SHA-256 of the image files.
-        codes : Tensor, (n, 1 + draws, C), float32, on the CPU
+        codes : Tensor, (n, V, C), float32, on the CPU
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Shards:
         return found
 
     def read(self, images: Sequence[str]) -> Codes:
-        """Codes (n, 1 + draws, C) of images, which must all be in the index.
+        """Codes (n, V, C) of images, which must all be in the index.
 
         Raises
         ------

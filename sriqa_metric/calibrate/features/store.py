@@ -50,6 +50,9 @@ class FeatureStore:
         Random draws of an image, windows of a draw, and what they depend on; see `Draws`.
     batch_size : int, optional
         Crops that go through the network at once; by default what is fast on the device.
+    tested : bool
+        Whether codes of the test crops are kept, too: not of images that only random draws are
+        taken of.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class FeatureStore:
         crops: int = 3,
         seed: int = 0,
         batch_size: int | None = None,
+        tested: bool = True,
     ) -> None:
         if metric.weights_id == "unsaved":
             raise SriqaError(
@@ -72,7 +76,7 @@ class FeatureStore:
                 "unsaved; save them, and load the file"
             )
         self.metric = metric
-        self._draws = Draws(metric.policy, draws, crops, seed)
+        self._draws = Draws(metric.policy, draws, crops, seed, tested)
         self._at_once = PassSize(batch_size or metric.crops_per_pass)
         self._batch_size = self._at_once.size
         settings = {
@@ -83,7 +87,7 @@ class FeatureStore:
             "draws": draws,
             "crops": crops,
             "seed": seed,
-        }
+        } | ({} if tested else {"tested": False})
         self._settings = json.dumps(settings, sort_keys=True)
         digest = hashlib.sha256(self._settings.encode()).hexdigest()[:12]
         weights = re.sub(r"[^\w.-]", "-", metric.weights_id)[:64]
@@ -99,8 +103,8 @@ class FeatureStore:
         Returns
         -------
         Codes, (n, 1 + draws, C), float32, on the CPU
-            [:, 0] of the test crops, as the metric scores them; then of the random draws. They
-            stay on disk until they are asked for.
+            [:, 0] of the test crops, as the metric scores them; then of the random draws. Without
+            test crops (n, draws, C). They stay on disk until they are asked for.
 
         Raises
         ------
@@ -146,7 +150,7 @@ class FeatureStore:
         blank = torch.zeros(1, 3, size, size, device=self.metric.device)
         with torch.inference_mode():
             width = self.metric.encode(blank).shape[1]
-        return Shards(self.folder, self._settings, (1 + self._draws.number, width))
+        return Shards(self.folder, self._settings, (self._draws.codes, width))
 
     def _filled(
         self, paths: Sequence[Path], process: int = 0, processes: int = 1

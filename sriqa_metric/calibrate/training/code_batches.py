@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +22,23 @@ from .crop_batches import CropBatches, Job, Sources, order_crops
 _ORDERS = 1000  # certain orders that are cached, of photos and of SR results
 
 
+class CodeStores(NamedTuple):
+    """Where the codes of a training are kept."""
+
+    drawn: FeatureStore  # of draws of one crop, of what is trained on
+    tested: FeatureStore  # of the test crops alone, of what is held out
+
+    @classmethod
+    def of(cls, metric: CalibratedMetric, folder: Path, draws: int, seed: int) -> CodeStores:
+        """Both in one folder; see `FeatureStore`."""
+        drawn = FeatureStore(folder, metric, draws, crops=1, seed=seed, tested=False)
+        return cls(drawn, FeatureStore(folder, metric, draws=0))
+
+
 class CodeBatches(CropBatches):
     """The batches of `CropBatches` with codes in place of crops.
 
-    Of each image the store has `config.draws` random crops, of which a step takes `config.crops`;
+    Of each image `config.draws` random crops are stored, of which a step takes `config.crops`;
     of photos and of SR results at most a thousand have a certain order each.
 
     Parameters
@@ -32,8 +46,7 @@ class CodeBatches(CropBatches):
     sources : Sources
     config : LabelsConfig
     seed : int
-    store : FeatureStore
-        Of draws of one crop.
+    stores : CodeStores
     process, processes : int
         Which of how many processes this is.
     """
@@ -43,15 +56,15 @@ class CodeBatches(CropBatches):
         sources: Sources,
         config: LabelsConfig,
         seed: int,
-        store: FeatureStore,
+        stores: CodeStores,
         process: int = 0,
         processes: int = 1,
     ) -> None:
-        size = store.metric.policy.size
+        size = stores.drawn.metric.policy.size
         super().__init__(sources, config, seed, size, process, processes)
-        self._store = store
+        self._stores = stores
         paths = cached_files(sources, config)
-        self._codes = store.codes(paths)
+        self._codes = stores.drawn.codes(paths)
         self.blank = np.empty((0, 1, self._codes.shape[-1]), np.float32)
         self._row = {path: row for row, path in enumerate(paths)}
         self._tested: dict[tuple[Path, ...], Tensor] = {}
@@ -65,7 +78,7 @@ class CodeBatches(CropBatches):
             return []
         order = np.random.default_rng([self.seed, 3]).permutation(len(pool))
         chosen = [pool[index] for index in order[:_ORDERS]]
-        codes = order_codes(self._store.metric, chosen, on_sr, self.seed)
+        codes = order_codes(self._stores.drawn.metric, chosen, on_sr, self.seed)
         self._orders.update(zip(chosen, codes.numpy(), strict=True))
         return chosen
 
@@ -74,7 +87,7 @@ class CodeBatches(CropBatches):
         if job.ladder:
             return self._orders[job.files[0]]
         rng = np.random.default_rng(job.seed)
-        drawn = 1 + rng.permutation(self.config.draws)[: self.config.crops]
+        drawn = rng.permutation(self.config.draws)[: self.config.crops]
         rows = torch.tensor([self._row[path] for path in job.files])
         return self._codes[rows.unsqueeze(1), torch.from_numpy(drawn)].numpy()
 
@@ -82,7 +95,7 @@ class CodeBatches(CropBatches):
         """Codes (n, C) of images from their test crops; looked up once."""
         key = tuple(paths)
         if key not in self._tested:
-            self._tested[key] = self._store.codes(paths)[:, 0]
+            self._tested[key] = self._stores.tested.codes(paths)[:, 0]
         return self._tested[key]
 
 

@@ -7,6 +7,7 @@ quality model itself. Where all that encodes is frozen, codes are computed once.
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 
 import torch
 
@@ -19,8 +20,7 @@ from ...processors import available
 from ..config import LabelsConfig
 from ..data.mos_sets import require_images
 from ..features.processes import first_process
-from ..features.store import FeatureStore
-from .code_batches import CodeBatches, cached_files
+from .code_batches import CodeBatches, CodeStores, cached_files
 from .crop_batches import CropBatches, Sources
 from .label_steps import POLICY, LabelTraining
 from .run_folder import RunFolder
@@ -38,7 +38,7 @@ def train_on_labels(
     folder: RunFolder | None,
     device: torch.device,
     stage: str = "labels",
-    store: FeatureStore | None = None,
+    stores: CodeStores | None = None,
 ) -> None:
     """Train q_w by the sum over sets of the labelled loss, plus groups and certain orders.
 
@@ -66,8 +66,8 @@ def train_on_labels(
         Where to train; accelerate's choice goes before it.
     stage : str
         Name of this training in the folder.
-    store : FeatureStore, optional
-        Keeps the codes of `model` where `config.draws` asks for them: of one crop a draw.
+    stores : CodeStores, optional
+        Keep the codes of `model` where `config.draws` asks for them.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def train_on_labels(
     agreed(team, lambda: _check(sources, validation, config))
     device = team.device if team else device
     process, processes = (team.process_index, team.num_processes) if team else (0, 1)
-    if store is not None:
+    if stores is not None:
         if team:  # each caches its part, and waits for the others
-            fill = store.fill
-            files = [path for part in (sources, validation) for path in cached_files(part, config)]
-            agreed(team, lambda: fill(files, process, processes))
-        batches: CropBatches = CodeBatches(sources, config, seed, store, process, processes)
+            for store, part in zip(stores, (sources, validation), strict=True):
+                fill = partial(store.fill, cached_files(part, config), process, processes)
+                agreed(team, fill)
+        batches: CropBatches = CodeBatches(sources, config, seed, stores, process, processes)
     else:
         batches = CropBatches(sources, config, seed, POLICY.size, process, processes)
     steps = config.epochs * batches.steps_per_epoch

@@ -24,7 +24,7 @@ from ..config import RunConfig
 from ..data.splits import Data, read_data, record
 from ..features.extract import image_codes
 from ..features.processes import first_process
-from ..features.store import FeatureStore
+from .code_batches import CodeStores
 from .crop_batches import Sources
 from .inputs import run_inputs
 from .label_training import train_on_labels
@@ -68,7 +68,7 @@ def train_quality_model(
     with agreed(team, opened) as folder:
         model = agreed(team, lambda: initial_model(config, data, device))
         cast(nn.Module, model).requires_grad_(False).to(device)
-        store = None
+        stores = None
         if config.labels.draws:
             # Codes belong to a weights file. What is trained is a network of its own.
             start = output / "initial.safetensors"
@@ -80,7 +80,7 @@ def train_quality_model(
             model = load_source(str(start), device).quality_model
             place = Path(config.data.features or output / "features")
             encoder = load_source(str(start), device)
-            store = FeatureStore(place, encoder, config.labels.draws, 1, config.seed)
+            stores = CodeStores.of(encoder, place, config.labels.draws, config.seed)
         train_on_labels(
             model,
             Sources(tuple(data.labelled_training), data.train, tuple(data.photos), data.more),
@@ -89,7 +89,7 @@ def train_quality_model(
             config.seed,
             folder,
             device,
-            store=store,
+            stores=stores,
         )
         if folder is None:
             return {}
@@ -101,7 +101,9 @@ def train_quality_model(
         held = HeldOut(metric, data, config.seed)
 
         def codes_of(paths: Sequence[Path]) -> Tensor:
-            return store.codes(paths)[:, 0] if store else image_codes(metric, paths, metric.policy)
+            if stores:
+                return stores.tested.codes(paths)[:, 0]
+            return image_codes(metric, paths, metric.policy)
 
         figures = {"quality model": held.figures(metric) | label_figures(metric, data, codes_of)}
         write_run_report(folder, config, data, "no base", figures, held.notes)

@@ -138,3 +138,16 @@ def test_batches_are_full_and_codes_in_order(lengths, size):
         assert torch.equal(torch.cat(codes), crops.flatten(1) * 2)
     assert all(batch == size for batch in batches[:-1])
     assert sum(batches) == sum(lengths)
+
+
+def test_test_crops_are_not_read_where_only_draws_are_kept(odd_images, tmp_path):
+    metric = tiny_metric()
+    both = FeatureStore(tmp_path, tiny_metric(), draws=3, crops=2)
+    drawn = FeatureStore(tmp_path, metric, draws=3, crops=2, tested=False)
+    assert drawn.folder != both.folder
+    codes = drawn.codes(odd_images)
+    assert codes.shape == (len(odd_images), 3, WIDTH)
+    torch.testing.assert_close(codes[:], both.codes(odd_images)[:, 1:], atol=1e-6, rtol=0)
+    blank, *calls = metric.quality_model.calls
+    assert blank == 1
+    assert sum(calls) == 3 * 2 * len(odd_images)

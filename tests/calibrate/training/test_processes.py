@@ -13,9 +13,8 @@ from torch.nn.functional import avg_pool2d
 
 from sriqa_metric.calibrate.data.sr_results import read_sr_results
 from sriqa_metric.calibrate.features.processes import first_process, launched
-from sriqa_metric.calibrate.features.store import FeatureStore
 from sriqa_metric.calibrate.training import label_training
-from sriqa_metric.calibrate.training.code_batches import CodeBatches
+from sriqa_metric.calibrate.training.code_batches import CodeBatches, CodeStores
 from sriqa_metric.calibrate.training.crop_batches import CropBatches, Sources
 from sriqa_metric.calibrate.training.label_steps import LabelTraining
 from sriqa_metric.calibrate.training.label_training import train_on_labels
@@ -77,8 +76,8 @@ def one_step(root):
         given = (Sources(sources.labelled[:1]) if name == "few" else sources, config, 3)
         if config.draws:
             metric = CalibratedMetric("tiny", tiny(), None, CropPolicy(), "sha256:1")
-            store = FeatureStore(root / "codes", metric, config.draws, 1)
-            batches = CodeBatches(*given, store, process, processes)
+            stores = CodeStores.of(metric, root / "codes", config.draws, 0)
+            batches = CodeBatches(*given, stores, process, processes)
         else:
             batches = CropBatches(*given, 224, process, processes)
         model = Coarse(dropout=0, read_dropout=0.3)
@@ -139,9 +138,9 @@ def cached_run(root, place):
     metric = CalibratedMetric("tiny", tiny(), None, CropPolicy(), "sha256:1")
     validation = Sources((planted(root, "held", 5),), sources_of(root).sr)
     with RunFolder(place, {}) if first_process() else nullcontext() as folder:
-        store = FeatureStore(place / "codes", metric, config.draws, 1)
+        stores = CodeStores.of(metric, place / "codes", config.draws, 0)
         given = (sources_of(root), validation, config, 5, folder, CPU)
-        train_on_labels(model, *given, store=store)
+        train_on_labels(model, *given, stores=stores)
     torch.save(model.state_dict(), place / f"weights-{launched()[0]}")
 
 
