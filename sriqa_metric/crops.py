@@ -20,7 +20,7 @@ from .images import as_float
 
 # Raise it when a change of decoding or of crops moves the score of any image: scores and codes that
 # are kept on disk are then computed anew.
-READING_VERSION = 2
+READING_VERSION = 3
 
 # A policy comes with a file, and must not ask for endless work.
 _LARGEST = 10_000  # of any value
@@ -104,8 +104,9 @@ def _stride(length: int, policy: CropPolicy) -> int:
 def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
     """Top-left corners of the crops of an image, in reading order.
 
-    The crops lie on as many rows of the grid as fit the shape of the image, the same number (or
-    one less) on each row, and both rows and columns run from edge to edge.
+    The crops run from edge to edge, each on a row and a column of the grid of its own. Of images
+    that have fewer rows or columns than crops, they lie on as many rows as fit the shape, the same
+    number (or one less) on each.
 
     Parameters
     ----------
@@ -121,6 +122,11 @@ def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]
     down, across, number = grid_count(height, policy), grid_count(width, policy), policy.number
     if down * across <= number:
         places = [(row, column) for row in range(down) for column in range(across)]
+    elif number <= min(down, across):
+        places = [
+            (_spread(row, number, down), _spread(column, number, across))
+            for row, column in enumerate(scattered(number))
+        ]
     else:
         rows = _row_count(down, across, height / width, number)
         places = []
@@ -137,6 +143,17 @@ def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]
 def image_corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
     """`corners` of an image of any size, which is enlarged where it is small."""
     return corners(*enlarged_size(height, width, policy.size), policy)
+
+
+def scattered(number: int) -> list[int]:
+    """The column of each of `number` rows, every column once, so that neighbours lie far apart.
+
+    Columns are in the order of the golden ratio's multiples, modulo one. Fewer crops tell as much
+    as more on rows (`benchmarks/crops.py`), for none look at what another has just seen.
+    """
+    golden = (5**0.5 - 1) / 2
+    places = [((row - (number - 1) / 2) * golden + 0.5) % 1 for row in range(number)]
+    return [sorted(places).index(place) for place in places]
 
 
 def _row_count(rows: int, columns: int, aspect: float, number: int) -> int:

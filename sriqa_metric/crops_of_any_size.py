@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .crops import CropPolicy
+from .crops import CropPolicy, scattered
 
 _AROUND = 3  # pixels of the source beside a window that the bicubic kernel reads
 
@@ -70,9 +70,15 @@ def corners(height: Tensor, width: Tensor, policy: CropPolicy) -> tuple[Tensor, 
     row = (ends <= index[:, None]).sum(1)
     first = number * row // rows
     on_row = number * (row + 1) // rows - first
+    grid_row = _spread(row, rows, down)
+    grid_column = _spread(index - first, on_row, across)
     all_fit = down * across <= number
-    grid_row = torch.where(all_fit, index // across, _spread(row, rows, down))
-    grid_column = torch.where(all_fit, index % across, _spread(index - first, on_row, across))
+    grid_row = torch.where(all_fit, index // across, grid_row)
+    grid_column = torch.where(all_fit, index % across, grid_column)
+    own = (number <= torch.minimum(down, across)) & ~all_fit
+    each, columns = torch.tensor(number), torch.tensor(scattered(number))[:count]
+    grid_row = torch.where(own, _spread(index, each, down), grid_row)
+    grid_column = torch.where(own, _spread(columns, each, across), grid_column)
     return _grid_start(grid_row, height, policy), _grid_start(grid_column, width, policy)
 
 

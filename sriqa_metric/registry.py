@@ -93,7 +93,7 @@ CATALOG: dict[str, MetricSpec] = {
             bundled=_BUNDLED / "sriqa_lite.safetensors",
             score_range="1 (bad) to 5 (excellent)",
             license="Apache-2.0",
-            crops=9,
+            crops=6,
         ),
         MetricSpec(
             name="sriqa_clip",

@@ -1,6 +1,8 @@
+import math
 import tracemalloc
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from sriqa_metric.crops import (
     image_corners,
     read_crops,
     read_windows,
+    scattered,
 )
 from sriqa_metric.errors import SriqaError
 
@@ -38,6 +41,13 @@ def listed_corners(height: int, width: int, policy: CropPolicy) -> list[tuple[in
     tops, lefts, number = grid(height, policy), grid(width, policy), policy.number
     if len(tops) * len(lefts) <= number:
         return [(top, left) for top in tops for left in lefts]
+    if min(len(tops), len(lefts)) >= number:
+        turns = (np.arange(number) - (number - 1) / 2) * (math.sqrt(5) - 1) / 2
+        columns = np.argsort(np.argsort((turns + 0.5) % 1)).tolist()
+        return [
+            (spread(row, number, tops), spread(column, number, lefts))
+            for row, column in enumerate(columns)
+        ]
     fewest = max(-(-number // len(lefts)), min(2, len(tops), number))
     most = min(len(tops), number // min(2, len(lefts), number))
     rows = max(fewest, min(most, round((number * height / width) ** 0.5)))
@@ -85,9 +95,9 @@ def test_corners_are_different_windows_of_the_grid(height, width):
     assert {left for _, left in found} <= set(lefts)
 
 
-@given(SIDES, SIDES)
-def test_corners_reach_all_four_edges(height, width):
-    found = corners(height, width, POLICY)
+@given(SIDES, SIDES, st.integers(2, 40))
+def test_corners_reach_all_four_edges(height, width, number):
+    found = corners(height, width, CropPolicy(number=number))
     assert {min(t for t, _ in found), min(x for _, x in found)} == {0}
     assert max(t for t, _ in found) == height - 224
     assert max(x for _, x in found) == width - 224
@@ -98,6 +108,22 @@ def test_any_number_of_crops_is_given_exactly(height, width, number):
     policy = CropPolicy(number=number)
     windows = len(grid(height, policy)) * len(grid(width, policy))
     assert len(set(corners(height, width, policy))) == min(number, windows)
+
+
+@given(st.integers(1, 40), st.data())
+def test_crops_have_rows_and_columns_of_their_own_where_there_are_enough(number, data):
+    enough = st.integers(224 + 32 * max(number - 1, 1), 4000)
+    policy = CropPolicy(number=number, wide_stride=32)
+    found = corners(data.draw(enough), data.draw(enough), policy)
+    for places in zip(*found, strict=True):
+        assert len(set(places)) == number
+
+
+@pytest.mark.parametrize("number", range(4, 41))
+def test_neighbours_lie_far_apart(number):
+    columns = scattered(number)
+    assert sorted(columns) == list(range(number))
+    assert min(abs(a - b) for a, b in pairwise(columns)) >= number // 3
 
 
 def test_crops_of_a_wide_image_stand_dense_along_its_length():
