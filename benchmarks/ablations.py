@@ -4,7 +4,8 @@ Models I (no rectifier), II (no labelled images), III (B = 1) and the full one s
 computed once; Model IV is a network that learnt everything at once. Figures are on held-out
 contents; with methods left out, on the pairs of methods of which at least one was not trained on.
 Leave-3-out is done for some random triples, and told as mean ± standard deviation over them; Model
-IV for those that stage-1 runs are given for, with its share of the method pairs of each.
+IV for those that stage-1 runs are given for, with its share of the method pairs of each, and which
+of these pairs it has the wrong way round.
 
     python benchmarks/ablations.py BASE.safetensors --set data.sr=DIR ... [--draws 4] \
         [--tuned BASE.safetensors ...] -o weights_card/ablations.md
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +149,11 @@ def triples(data: Data, count: int) -> list[set[int]]:
     return [set(each) for each in found]
 
 
-def tuned_rows(files: list[Path], world: World) -> Iterator[tuple[set[int], dict[str, float]]]:
-    """For every quality model trained on everything: the methods it never saw, its figures."""
+Tuned = tuple[set[int], dict[str, float], list[str]]
+
+
+def tuned_rows(files: list[Path], world: World) -> Iterator[Tuned]:
+    """For every quality model trained on everything: methods it never saw, figures, wrong pairs."""
     for file in files:
         seen = read_file(file).description["training_data"]["methods"]
         methods = world.data.full.methods
@@ -159,7 +164,22 @@ def tuned_rows(files: list[Path], world: World) -> Iterator[tuple[set[int], dict
         evaluation.unseen = left_out
         codes_of = partial(image_codes, metric, policy=metric.policy)
         labels = label_figures(metric, world.data, codes_of)
-        yield left_out, evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
+        figures = evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
+        yield left_out, figures, wrong_pairs(metric, evaluation, methods)
+
+
+@torch.inference_mode()
+def wrong_pairs(metric: CalibratedMetric, evaluation: HeldOut, methods: Sequence[str]) -> list[str]:
+    """Pairs, one of them unseen, that the means of scores order against the ranking."""
+    codes = evaluation.results
+    means = metric.read(codes.flatten(0, -2)).view(codes.shape[:-1]).mean(1)
+    return [
+        f"{methods[a]} > {methods[b]}"
+        for a, b in permutations(range(len(methods)), 2)
+        if {a, b} & evaluation.unseen
+        and evaluation.mu[a] > evaluation.mu[b]
+        and means[a] <= means[b]
+    ]
 
 
 def main() -> None:
@@ -182,7 +202,7 @@ def main() -> None:
         found = {"I: no rectifier": [world.figures(each, None) for each in left_out]}
         for name, model in models.items():
             found[name] = [world.figures(each, model) for each in left_out]
-        fourth = [figures for each, figures in tuned if each in left_out]
+        fourth = [figures for each, figures, _ in tuned if each in left_out]
         if fourth:
             found["IV: trained on everything"] = fourth
         return found
@@ -206,9 +226,11 @@ def main() -> None:
     for each in drawn:
         names = ", ".join(world.data.full.methods[i] for i in sorted(each))
         fourth = [
-            f"{figures['unseen_pairs']:.3f}" for left_out, figures in tuned if each == left_out
+            f": IV {figures['unseen_pairs']:.3f}; wrong: {', '.join(wrong) or 'none'}"
+            for left_out, figures, wrong in tuned
+            if each == left_out
         ]
-        lines.append(f"- {names}{': IV ' if fourth else ''}{', '.join(fourth)}")
+        lines.append(f"- {names}{''.join(fourth)}")
     given.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(given.output.read_text(encoding="utf-8"))
 

@@ -1,6 +1,6 @@
 """Which windows of an image are read, and reading only those.
 
-The windows are chosen by integer arithmetic on a regular grid; the image is never unfolded. An
+The windows are chosen by integer arithmetic; the image is never unfolded. An
 image whose short side is below the window is enlarged, but only where a window looks. Work and
 memory are therefore those of the crops, however long and thin an image is.
 """
@@ -26,7 +26,10 @@ READING_VERSION = 3
 _LARGEST = 10_000  # of any value
 _MOST_PIXELS = 50_000_000  # of the crops of an image: 600 MB of floats, 66 times the default's
 
+_WHOLE = 65536  # parts of a side that places are told in, so that they come out as integers
+
 _Place = TypeVar("_Place", float, Tensor)
+_Int = TypeVar("_Int", int, Tensor)
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,9 @@ def _stride(length: int, policy: CropPolicy) -> int:
 def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]]:
     """Top-left corners of the crops of an image, in reading order.
 
-    The crops run from edge to edge, each on a row and a column of the grid of its own. Of images
-    that have fewer rows or columns than crops, they lie on as many rows as fit the shape, the same
-    number (or one less) on each.
+    The crops run from edge to edge and share no row or column. Of images whose grid has fewer rows
+    or columns than there are crops, they are windows of the grid, on as many rows as fit the
+    shape, the same number (or one less) on each.
 
     Parameters
     ----------
@@ -117,15 +120,15 @@ def corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int, int]
     Returns
     -------
     list of (top, left)
-        `min(policy.number, windows of the grid)` different corners.
+        `min(policy.number, windows of the grid)` different ones.
     """
     down, across, number = grid_count(height, policy), grid_count(width, policy), policy.number
     if down * across <= number:
         places = [(row, column) for row in range(down) for column in range(across)]
     elif number <= min(down, across):
-        places = [
-            (_spread(row, number, down), _spread(column, number, across))
-            for row, column in enumerate(scattered(number))
+        return [
+            (placed(top, height - policy.size), placed(left, width - policy.size))
+            for top, left in scattered(number)
         ]
     else:
         rows = _row_count(down, across, height / width, number)
@@ -145,15 +148,27 @@ def image_corners(height: int, width: int, policy: CropPolicy) -> list[tuple[int
     return corners(*enlarged_size(height, width, policy.size), policy)
 
 
-def scattered(number: int) -> list[int]:
-    """The column of each of `number` rows, every column once, so that neighbours lie far apart.
+def scattered(number: int) -> list[tuple[int, int]]:
+    """Where crops lie that share no row or column, from edge to edge: (down, across) in 1/65536.
 
-    Columns are in the order of the golden ratio's multiples, modulo one. Fewer crops tell as much
-    as more on rows (`benchmarks/crops.py`), for none look at what another has just seen.
+    Rows are even; across, they go by the golden ratio, modulo one, so that neighbours lie far
+    apart. Fewer crops tell as much as more on rows of the grid (`benchmarks/crops.py`): none look
+    at what another has just seen, nor all at one phase of a JPEG file's blocks of 8 pixels.
     """
+    if number == 1:
+        return [(_WHOLE // 2, _WHOLE // 2)]
     golden = (5**0.5 - 1) / 2
-    places = [((row - (number - 1) / 2) * golden + 0.5) % 1 for row in range(number)]
-    return [sorted(places).index(place) for place in places]
+    across = [((row - (number - 1) / 2) * golden + 0.5) % 1 for row in range(number)]
+    first, length = min(across), max(across) - min(across)
+    return [
+        (round(_WHOLE * row / (number - 1)), round(_WHOLE * (place - first) / length))
+        for row, place in enumerate(across)
+    ]
+
+
+def placed(part: _Int, room: _Int) -> _Int:
+    """The first pixel of a crop that has so much room, `part` in 1/65536 of it: an integer."""
+    return (part * room + _WHOLE // 2) // _WHOLE
 
 
 def _row_count(rows: int, columns: int, aspect: float, number: int) -> int:

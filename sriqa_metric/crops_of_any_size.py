@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .crops import CropPolicy, scattered
+from .crops import CropPolicy, placed, scattered
 
 _AROUND = 3  # pixels of the source beside a window that the bicubic kernel reads
 
@@ -75,11 +75,13 @@ def corners(height: Tensor, width: Tensor, policy: CropPolicy) -> tuple[Tensor, 
     all_fit = down * across <= number
     grid_row = torch.where(all_fit, index // across, grid_row)
     grid_column = torch.where(all_fit, index % across, grid_column)
+    tops, lefts = _grid_start(grid_row, height, policy), _grid_start(grid_column, width, policy)
     own = (number <= torch.minimum(down, across)) & ~all_fit
-    each, columns = torch.tensor(number), torch.tensor(scattered(number))[:count]
-    grid_row = torch.where(own, _spread(index, each, down), grid_row)
-    grid_column = torch.where(own, _spread(columns, each, across), grid_column)
-    return _grid_start(grid_row, height, policy), _grid_start(grid_column, width, policy)
+    down_to, across_to = torch.tensor(scattered(number))[:count].unbind(1)
+    return (
+        torch.where(own, placed(down_to, height - policy.size), tops),
+        torch.where(own, placed(across_to, width - policy.size), lefts),
+    )
 
 
 def _stride(length: Tensor, policy: CropPolicy) -> Tensor:

@@ -151,12 +151,12 @@ SHORTAGES = [
 )
 @pytest.mark.parametrize("error", SHORTAGES, ids=repr)
 def test_crops_that_do_not_fit_together_are_halved(lite, alone, monkeypatch, caplog, error):
-    paths = [path for path in PATHS if "LR" not in path.name][:4]  # of nine crops
-    passes = _short_of_memory(lite, monkeypatch, error, lambda crops: len(crops) <= 18)
-    found = list(score_stream(lite, paths, batch_size=27))
+    paths = [path for path in PATHS if "LR" not in path.name][:4]  # of six crops
+    passes = _short_of_memory(lite, monkeypatch, error, lambda crops: len(crops) <= 12)
+    found = list(score_stream(lite, paths, batch_size=18))
     assert found == pytest.approx([alone[PATHS.index(path)] for path in paths], abs=TOLERANCE)
-    assert passes == [27, 9, 18, 9]
-    assert caplog.messages == ["not enough memory for 27 crops at once: now 13 are"]
+    assert passes == [18, 6, 12, 6]
+    assert caplog.messages == ["not enough memory for 18 crops at once: now 9 are"]
 
 
 def test_crops_of_one_image_are_halved(lite, alone, monkeypatch, caplog):
@@ -173,11 +173,11 @@ def test_crops_of_one_image_are_halved(lite, alone, monkeypatch, caplog):
     paths = [path for path in PATHS if "LR" not in path.name][:3]
     found = list(score_stream(lite, paths, batch_size=100))
     assert found == pytest.approx([alone[PATHS.index(path)] for path in paths], abs=TOLERANCE)
-    assert passes[:3] == [27, 9, 4]
-    assert (max(passes[3:]), sum(passes[3:])) == (2, 27)
+    assert passes[:3] == [18, 6, 3]
+    assert (max(passes[3:]), sum(passes[3:])) == (1, 18)
     words = "not enough memory for {} crops at once: now {} are"
-    # 27 -> 13 leaves an image of nine alone, 9 -> 4 and 4 -> 2 are of its own passes.
-    assert caplog.messages == [words.format(*pair) for pair in ((27, 13), (9, 4), (4, 2))]
+    # 18 -> 9 leaves an image of six alone, 6 -> 3 and 3 -> 1 are of its own passes.
+    assert caplog.messages == [words.format(*pair) for pair in ((18, 9), (6, 3), (3, 1))]
 
 
 @pytest.mark.answers(

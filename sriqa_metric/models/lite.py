@@ -97,7 +97,7 @@ class LiteQualityModel(nn.Module):
     """
 
     feature_dim = LiteEncoder.width
-    crops_per_pass = 5  # their maps still fit the cache of a CPU
+    crops_per_pass = 6  # those of an image; their maps still fit the cache of a CPU
 
     centre: Tensor
     scale: Tensor
