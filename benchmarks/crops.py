@@ -21,7 +21,7 @@ from sriqa_metric.calibrate.statistics import srcc
 from sriqa_metric.crops import CropPolicy
 from sriqa_metric.scoring import score_all
 
-NUMBERS = (3, 4, 5, 6, 7, 9, 15)
+NUMBERS = (4, 5, 6, 7, 9, 15)
 TIMED = 40  # photographs
 ROUNDS = 7
 

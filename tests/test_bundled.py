@@ -22,7 +22,7 @@ def test_file_is_small_and_tells_its_making():
     description = read_file(BUNDLED).description
     assert description["metric"] == "sriqa_lite"
     assert description["license"] == "Apache-2.0"
-    assert description["crop_policy"]["number"] == 9
+    assert description["crop_policy"]["number"] == 6
     data = description["training_data"]
     assert data["biq2021"]["images"] == 9000
     assert data["methods"][:2] == ["HR", "osediff"]
