@@ -66,7 +66,7 @@ def test_a_map_scores_the_image_once(tmp_path, monkeypatch, ending, score):
     )
     found = run(COFFEE, "--map", str(tmp_path / f"map.{ending}"), "--format", "json")
     assert json.loads(found.stdout)["results"][0]["score"] == score[COFFEE]
-    assert sum(encoded) == 9 + 100  # its crops, and the windows of the map
+    assert sum(encoded) == 6 + 100  # its crops, and the windows of the map
 
 
 @pytest.mark.answers(
