@@ -1,8 +1,8 @@
 """Which windows of an image are read, and reading only those.
 
-The windows are chosen by integer arithmetic; the image is never unfolded. An
-image whose short side is below the window is enlarged, but only where a window looks. Work and
-memory are therefore those of the crops, however long and thin an image is.
+The windows are chosen by integer arithmetic; the image is never unfolded. An image whose short side
+is below the window is enlarged, but only where a window looks. Work and memory are therefore those
+of the crops, however long and thin an image is.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def scattered(number: int) -> list[tuple[int, int]]:
     """Where crops lie that share no row or column, from edge to edge: (down, across) in 1/65536.
 
     Rows are even; across, they go by the golden ratio, modulo one, so that neighbours lie far
-    apart. Fewer crops tell as much as more on rows of the grid (`benchmarks/crops.py`): none look
+    apart. Fewer crops tell as much as more on rows of the grid (`benchmarks/crops.py`). None look
     at what another has just seen, nor all at one phase of a JPEG file's blocks of 8 pixels.
     """
     if number == 1:
