@@ -22,8 +22,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 N = 10_000
-# Small files, so that there is a beginning of the output soon; prints the peak of memory in KiB
-# after 2,000 rows and after the last.
+# Files of 400 rows, however slowly Ray starts, so that there is a beginning of the output soon;
+# prints the peak of memory in KiB after 2,000 rows and after the last.
 DRIVER = """
 import resource, sys
 from sriqa_metric.scale import output, score_dataset
@@ -36,6 +36,7 @@ def peaks(errors, total):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 output._ROWS = 400
+output._SECONDS = 3600.0
 folder, weights, place = sys.argv[1:]
 found = score_dataset(folder, weights=weights, output=place, workers=2, track=peaks)
 print(found.scored, found.failed, found.skipped)
