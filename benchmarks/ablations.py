@@ -5,10 +5,11 @@ computed once; Model IV is a network that learnt everything at once. Figures are
 contents; with methods left out, on the pairs of methods of which at least one was not trained on.
 Leave-3-out is done for some random triples, and told as mean ± standard deviation over them; Model
 IV for those that stage-1 runs are given for, with its share of the method pairs of each, and which
-of these pairs it has the wrong way round.
+of these pairs it has the wrong way round. Methods whose place in the ranking no votes gave are
+named by `--guessed`: pairs are told with theirs and without.
 
     python benchmarks/ablations.py BASE.safetensors --set data.sr=DIR ... [--draws 4] \
-        [--tuned BASE.safetensors ...] -o weights_card/ablations.md
+        [--guessed METHOD ...] [--tuned BASE.safetensors ...] -o weights_card/ablations.md
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sriqa_metric.calibrate.config import RectifierConfig, RunConfig, load_confi
 from sriqa_metric.calibrate.data.mos_sets import LabelledImages
 from sriqa_metric.calibrate.data.splits import Data, read_data
 from sriqa_metric.calibrate.features.extract import image_codes
+from sriqa_metric.calibrate.statistics import pairs_right
 from sriqa_metric.calibrate.training.code_batches import order_codes
 from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
@@ -48,6 +50,7 @@ CONTENTS = {
 }
 METHODS = {
     "unseen_pairs": "unseen method pairs",
+    "voted_pairs": "of these, no place guessed",
     "unseen_image_pairs": "unseen image pairs",
     "severity": "severity, photos",
     "labels": "SRCC with MOS",
@@ -71,8 +74,9 @@ def variants(config: RectifierConfig) -> dict[str, RectifierConfig]:
 class World:
     """Codes of one quality model: of every training result, of ladders, and of what is held out."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, guessed: Sequence[str]) -> None:
         data = read_data(config)
+        self.guessed = {data.full.methods.index(name) for name in guessed}
         self.data = replace(data, labelled=tuple(map(some_of, data.labelled)))
         self.config = config
         self.metric = base_metric(config, torch.device("cpu"))
@@ -111,7 +115,25 @@ class World:
     def figures_of(self, metric: CalibratedMetric) -> dict[str, float]:
         """What is held out: contents, photos, and images with MOS."""
         labels = label_figures(metric, self.data, lambda paths: self.store.codes(paths)[:, 0])
-        return self.evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
+        return figures_of(metric, self.evaluation, self.guessed, labels)
+
+
+def figures_of(
+    metric: CalibratedMetric, evaluation: HeldOut, guessed: set[int], labels: dict[str, float]
+) -> dict[str, float]:
+    """Figures on what is held out, `voted_pairs` among them: pairs without a guessed method."""
+    kept = [i for i in range(len(evaluation.mu)) if i not in guessed]
+    unseen = {place for place, i in enumerate(kept) if i in evaluation.unseen}
+    voted = pairs_right(scores_of(metric, evaluation)[kept], evaluation.mu[kept], unseen)
+    found = {"labels": float(np.mean([*labels.values()])), "voted_pairs": voted}
+    return evaluation.figures(metric) | found
+
+
+@torch.inference_mode()
+def scores_of(metric: CalibratedMetric, evaluation: HeldOut) -> np.ndarray:
+    """Scores (methods, contents) of the results that are held out."""
+    codes = evaluation.results
+    return metric.read(codes.flatten(0, -2)).view(codes.shape[:-1]).numpy()
 
 
 def some_of(labelled: LabelledImages) -> LabelledImages:
@@ -164,15 +186,13 @@ def tuned_rows(files: list[Path], world: World) -> Iterator[Tuned]:
         evaluation.unseen = left_out
         codes_of = partial(image_codes, metric, policy=metric.policy)
         labels = label_figures(metric, world.data, codes_of)
-        figures = evaluation.figures(metric) | {"labels": float(np.mean([*labels.values()]))}
+        figures = figures_of(metric, evaluation, world.guessed, labels)
         yield left_out, figures, wrong_pairs(metric, evaluation, methods)
 
 
-@torch.inference_mode()
 def wrong_pairs(metric: CalibratedMetric, evaluation: HeldOut, methods: Sequence[str]) -> list[str]:
     """Pairs, one of them unseen, that the means of scores order against the ranking."""
-    codes = evaluation.results
-    means = metric.read(codes.flatten(0, -2)).view(codes.shape[:-1]).mean(1)
+    means = scores_of(metric, evaluation).mean(1)
     return [
         f"{methods[a]} > {methods[b]}"
         for a, b in permutations(range(len(methods)), 2)
@@ -188,11 +208,12 @@ def main() -> None:
     parser.add_argument("base")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--guessed", nargs="*", default=[])
     parser.add_argument("--tuned", type=Path, nargs="*", default=[])
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     config = load_config("sriqa_lite", [*given.overrides, f"base={given.base}"])
-    world = World(config)
+    world = World(config, given.guessed)
     models = variants(config.rectifier)
     contents = len(world.data.train.contents)
     models = {name: same_steps(each, contents) for name, each in models.items()}
@@ -226,7 +247,8 @@ def main() -> None:
     for each in drawn:
         names = ", ".join(world.data.full.methods[i] for i in sorted(each))
         fourth = [
-            f": IV {figures['unseen_pairs']:.3f}; wrong: {', '.join(wrong) or 'none'}"
+            f": IV {figures['unseen_pairs']:.3f}, no place guessed {figures['voted_pairs']:.3f}; "
+            f"wrong: {', '.join(wrong) or 'none'}"
             for left_out, figures, wrong in tuned
             if each == left_out
         ]
