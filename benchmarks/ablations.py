@@ -34,7 +34,7 @@ from sriqa_metric.calibrate.training.code_batches import order_codes
 from sriqa_metric.calibrate.training.rectifier import train_rectifier
 from sriqa_metric.calibrate.training.run_folder import RunFolder
 from sriqa_metric.calibrate.training.runs import base_metric, feature_store, stage_two_data
-from sriqa_metric.calibrate.training.validation import HeldOut, label_figures
+from sriqa_metric.calibrate.training.validation import HeldOut, label_figures, scores_of_codes
 from sriqa_metric.metric import CalibratedMetric
 from sriqa_metric.models.rectifier import Rectifier
 from sriqa_metric.weights.format import read_file
@@ -124,16 +124,10 @@ def figures_of(
     """Figures on what is held out, `voted_pairs` among them: pairs without a guessed method."""
     kept = [i for i in range(len(evaluation.mu)) if i not in guessed]
     unseen = {place for place, i in enumerate(kept) if i in evaluation.unseen}
-    voted = pairs_right(scores_of(metric, evaluation)[kept], evaluation.mu[kept], unseen)
+    scores = scores_of_codes(metric, evaluation.results)
+    voted = pairs_right(scores[kept], evaluation.mu[kept], unseen)
     found = {"labels": float(np.mean([*labels.values()])), "voted_pairs": voted}
     return evaluation.figures(metric) | found
-
-
-@torch.inference_mode()
-def scores_of(metric: CalibratedMetric, evaluation: HeldOut) -> np.ndarray:
-    """Scores (methods, contents) of the results that are held out."""
-    codes = evaluation.results
-    return metric.read(codes.flatten(0, -2)).view(codes.shape[:-1]).numpy()
 
 
 def some_of(labelled: LabelledImages) -> LabelledImages:
@@ -192,7 +186,7 @@ def tuned_rows(files: list[Path], world: World) -> Iterator[Tuned]:
 
 def wrong_pairs(metric: CalibratedMetric, evaluation: HeldOut, methods: Sequence[str]) -> list[str]:
     """Pairs, one of them unseen, that the means of scores order against the ranking."""
-    means = scores_of(metric, evaluation).mean(1)
+    means = scores_of_codes(metric, evaluation.results).mean(1)
     return [
         f"{methods[a]} > {methods[b]}"
         for a, b in permutations(range(len(methods)), 2)

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyiqa
 from PIL import Image
-from scipy.ndimage import laplace
 from scipy.stats import bootstrap
+from simple_scores import laplacian_variance
 
 import sriqa_metric as sriqa
 from sriqa_metric.calibrate.config import load_config
@@ -39,11 +39,6 @@ ORDERS = (
     ("span_x4_ch52", "bicubic"),
 )
 Metric = Callable[[np.ndarray], float]
-
-
-def laplacian_variance(image: np.ndarray) -> float:
-    """Variance of the Laplacian of the gray image: plain sharpness."""
-    return float(laplace(image.mean(2)).var())
 
 
 def metrics() -> dict[str, Metric]:

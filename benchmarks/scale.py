@@ -47,9 +47,10 @@ def main() -> None:
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         print("| images | crops | who | images/s | ratio | ms/image | s until the first |")
         print("|---|---|---|---|---|---|---|")
-        for kind, size, crops, file in (("large", 512, 6, None), ("small", 32, 1, weights)):
+        for kind, size, file in (("large", 512, None), ("small", 32, weights)):
             paths = sorted((folder / kind).iterdir())
             metric = sriqa.load(weights=file)
+            crops = metric.policy.number
             base = 0.0
             for workers in (0, 1, 2):
                 start = time.perf_counter()

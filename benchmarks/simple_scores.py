@@ -12,21 +12,33 @@ from __future__ import annotations
 import csv
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from brisque import BRISQUE
 from PIL import Image
 from scipy.ndimage import laplace
 
-_brisque = BRISQUE(url=False)
+
+def laplacian_variance(image: np.ndarray) -> float:
+    """Variance of the Laplacian of the gray image: plain sharpness."""
+    return float(laplace(image.mean(2)).var())
+
+
+@cache
+def brisque_model() -> Any:
+    """Once for a process, and only where it is asked for."""
+    from brisque import BRISQUE
+
+    return BRISQUE(url=False)
 
 
 def scores(path: Path) -> tuple[float, float]:
-    """BRISQUE, lower is better, and the variance of the Laplacian of the gray image."""
+    """BRISQUE, lower is better, and the variance of the Laplacian of an image file."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    return float(_brisque.score(pixels)), float(laplace(pixels.mean(2)).var())
+    return float(brisque_model().score(pixels)), laplacian_variance(pixels)
 
 
 def main() -> None:

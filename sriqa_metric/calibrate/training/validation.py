@@ -80,7 +80,7 @@ class HeldOut:
             score rises when they are compressed as pristine photos were (0.5 is chance, above it
             is a leak).
         """
-        scores = _scores(metric, self.results)
+        scores = scores_of_codes(metric, self.results)
         found = {} if self.notes else {"srcc": method_srcc(scores, self.mu)}
         found["pairs"] = pairs_right(scores, self.mu)
         found["image_pairs"] = image_pairs_right(scores, self.mu)
@@ -88,8 +88,8 @@ class HeldOut:
             found["unseen_pairs"] = pairs_right(scores, self.mu, self.unseen)
             found["unseen_image_pairs"] = image_pairs_right(scores, self.mu, self.unseen)
         for name, ladders in self.ladders.items():
-            found[name] = severity_right(_scores(metric, ladders))
-        found["trace"] = float((_scores(metric, self.traced) > scores).mean())
+            found[name] = severity_right(scores_of_codes(metric, ladders))
+        found["trace"] = float((scores_of_codes(metric, self.traced) > scores).mean())
         return found
 
 
@@ -106,12 +106,14 @@ def label_figures(
         Files -> codes (n, C) of their test crops.
     """
     return {
-        f"SRCC {labelled.name}": srcc(_scores(metric, codes_of(labelled.paths)), labelled.mos)
+        f"SRCC {labelled.name}": srcc(
+            scores_of_codes(metric, codes_of(labelled.paths)), labelled.mos
+        )
         for labelled in data.labelled_validation
     }
 
 
 @torch.inference_mode()
-def _scores(metric: CalibratedMetric, codes: Tensor) -> np.ndarray:
+def scores_of_codes(metric: CalibratedMetric, codes: Tensor) -> np.ndarray:
     """Scores (...,) of codes (..., C)."""
     return metric.read(codes.flatten(0, -2).to(metric.device)).cpu().view(codes.shape[:-1]).numpy()
